@@ -1,0 +1,19 @@
+/* The one clock. Tests may set it; nothing else in the program asks the kernel for the date. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* Microseconds since 1970, UTC; never goes back within one process. */
+int64_t clock_now_us(void);
+/* Milliseconds of a clock that knows no date and never jumps: for time limits. */
+int64_t clock_monotonic_ms(void);
+/* Moves clock_now_us() by this much, for tests of expiry. */
+void clock_shift_us(int64_t shift_us);
+
+enum { CLOCK_TEXT_SIZE = 32 };
+/* RFC 3339 with milliseconds, as npm's "time" has it: 2026-11-22T19:00:00.000Z. */
+void clock_format_iso(int64_t time_us, char out[CLOCK_TEXT_SIZE]);
+/* RFC 9110 5.6.7 IMF-fixdate: Sun, 22 Nov 2026 19:00:00 GMT. */
+void clock_format_http(int64_t time_us, char out[CLOCK_TEXT_SIZE]);
+/* Reads an IMF-fixdate; -1 where it is none. */
+int64_t clock_parse_http(const char *text);
