@@ -1,0 +1,66 @@
+/* Rendered documents, kept compressed in memory and exact: a publish makes the next read right at
+ * once. Shared by all threads; locked inside, by shards. Storage spec 1.7, L1. */
+#pragma once
+#include "config/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct document_cache;
+struct strbuf;
+
+/* Immutable once made; counted references. */
+struct document {
+    const char *etag;  /* strong, with its quotes: of the plain text */
+    const char *plain; /* NULL above plain_max: inflate gzip on demand */
+    size_t plain_length;
+    const char *gzip;  /* NULL for small texts, where it would not pay */
+    size_t gzip_length;
+    int64_t modified_us; /* 0: not known */
+};
+
+struct document_key {
+    int64_t repository_id;
+    int kind;         /* an enum of the protocol; see document_kind */
+    const char *name; /* normalised package name; "" for documents of the whole repository */
+};
+
+enum document_kind {
+    DOCUMENT_NPM_FULL = 1,
+    DOCUMENT_NPM_ABBREVIATED,
+    DOCUMENT_NPM_TAGS,
+    DOCUMENT_PYPI_HTML,
+    DOCUMENT_PYPI_JSON,
+    DOCUMENT_PYPI_ROOT_HTML,
+    DOCUMENT_PYPI_ROOT_JSON,
+    DOCUMENT_ARTIFACT_VERSION,
+};
+
+struct document_cache *document_cache_new(size_t max_bytes);
+void document_cache_free(struct document_cache *cache);
+
+/* Writes the document into out; modified_us may be set. STATUS_NOT_FOUND is passed on and not
+ * cached. Runs on the asking thread, once for any number of askers of one key. */
+typedef enum status (*document_render)(void *context, struct strbuf *out, int64_t *modified_us,
+                                       struct error *err);
+
+/* The document, from memory or rendered now. The caller lets go of the reference with
+ * document_release(), or hands it to respond_document(). A render that began before an
+ * invalidation is never handed to an asker that came after it. */
+enum status document_cache_get(struct document_cache *cache, const struct document_key *key,
+                               document_render render, void *context,
+                               const struct document **out, struct error *err);
+void document_release(const struct document *document);
+
+/* Forgets every kind of document of this package, and the whole repository's ("" names). Called by
+ * the writer after COMMIT, before the publisher gets its answer. */
+void document_cache_invalidate(struct document_cache *cache, int64_t repository_id,
+                               const char *name);
+
+/* Makes a document of a text that is not cached, such as one manifest. */
+const struct document *document_new(const char *text, size_t length, int64_t modified_us);
+
+struct document_cache_stats {
+    uint64_t hits, misses, renders, evictions;
+    size_t bytes, documents;
+};
+void document_cache_stats(const struct document_cache *cache, struct document_cache_stats *out);

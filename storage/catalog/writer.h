@@ -1,0 +1,56 @@
+/* The only place that opens write transactions: one thread, which takes what has queued up, places
+ * the staged files (one flush per folder), runs each operation in a savepoint, commits once, brings
+ * the caches up to date, and answers. Storage spec 2.3. */
+#pragma once
+#include "storage/catalog/catalog.h"
+
+struct actor;
+struct db;
+struct stage;
+struct writer;
+
+/* What an operation works with. */
+struct transaction {
+    struct db *db;
+    int64_t now_us;
+    struct writer *writer;
+};
+
+/* A function of (transaction, its own prepared argument): no I/O, no waiting. It may run again after
+ * a rollback of its group, so it must not depend on having run. */
+typedef enum status (*operation)(struct transaction *tx, void *argument, struct error *err);
+
+/* Called on the writer's thread after COMMIT and before the callers get their answer. */
+struct writer_hooks {
+    void *context;
+    void (*package_changed)(void *context, int64_t repository_id, const char *name_norm);
+    void (*access_changed)(void *context);
+};
+
+enum status writer_start(struct catalog *catalog, struct db *db, const struct writer_hooks *hooks,
+                         struct writer **out, struct error *err);
+/* Finishes what is queued, then stops. */
+void writer_stop(struct writer *writer);
+/* Adds hooks before the first operation; the document cache hangs here. */
+void writer_add_hooks(struct writer *writer, const struct writer_hooks *hooks);
+
+/* Runs the operation and returns when it is durable. STATUS_BUSY when the queue is full,
+ * STATUS_READ_ONLY after a failed flush. Stages are placed before the commit. */
+enum status writer_run(struct writer *writer, operation run, void *argument,
+                       struct stage *const *stages, size_t stage_count, struct error *err);
+
+/* For operations: what the caches must hear of once this is committed. */
+void tx_package_changed(struct transaction *tx, int64_t repository_id, const char *name_norm);
+void tx_access_changed(struct transaction *tx);
+/* Writes the audit row and the event row of a change; org_id 0: the instance. detail is JSON. */
+enum status tx_record(struct transaction *tx, const struct actor *actor, int64_t org_id,
+                      const char *action, const char *target, const char *detail,
+                      struct error *err);
+
+bool writer_is_read_only(const struct writer *writer);
+
+struct writer_stats {
+    uint64_t operations, groups, failures;
+    size_t queued, largest_group;
+};
+void writer_stats(struct writer *writer, struct writer_stats *out);
