@@ -22,7 +22,7 @@ struct header {
     const char *name, *value;
 };
 
-enum { REQUEST_PARAMS_MAX = 16, REQUEST_ID_SIZE = 33 };
+enum { REQUEST_PARAMS_MAX = 16, REQUEST_ID_SIZE = 33, REQUEST_FACTS_MAX = 4 };
 
 /* What is shared by all requests; the server makes it once. Each member says itself how it is
  * locked. */
@@ -57,7 +57,18 @@ struct request {
     const struct repository *repository;
 
     struct error error; /* where handlers put their failure */
+    /* What the failure's body says beyond the usual, as JSON members with texts: "existing_sha256". */
+    struct header facts[REQUEST_FACTS_MAX];
+    size_t fact_count;
 };
+
+/* Adds a member to the body of the failure that follows. Both texts live as long as the request;
+ * what is too much is left out. */
+static inline void request_fact(struct request *req, const char *name, const char *value)
+{
+    if (req->fact_count < REQUEST_FACTS_MAX)
+        req->facts[req->fact_count++] = (struct header){name, value};
+}
 
 /* The value of the first such header, NULL without one. Names are compared without case. */
 const char *request_header(const struct request *req, const char *name);
