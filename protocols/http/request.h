@@ -9,6 +9,8 @@
 struct arena;
 struct catalog;
 struct document_cache;
+struct metrics;
+struct mount;
 struct principal;
 struct reader;
 struct repository;
@@ -31,6 +33,7 @@ struct service {
     struct document_cache *documents;
     const struct settings *settings;
     const char *public_url; /* without a final slash; never taken from Host */
+    struct metrics *metrics; /* the server's own counters; only its /metrics route looks here */
 };
 
 struct request {
@@ -46,7 +49,8 @@ struct request {
     char id[REQUEST_ID_SIZE];
     const char *peer; /* address of the client, as text */
 
-    /* The router's work. */
+    /* The router's work. mount is NULL where no prefix fits. */
+    const struct mount *mount;
     const struct route *route;
     const struct header *params; /* decoded once; named as in the route's pattern */
     size_t param_count;

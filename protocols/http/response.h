@@ -22,6 +22,8 @@ struct response {
     int64_t offset, file_length;
     int64_t announced_length; /* of a HEAD's answer: what a GET would send; -1: as the body */
     bool close_connection;
+    bool read_body_first; /* a refusal that waits until the client has sent what it has: for npm,
+                             which reads no answer before */
     const struct document *document; /* a reference held until response_release() */
 };
 
