@@ -1,4 +1,8 @@
-int main(void)
+#include "server/commands/command.h"
+
+#include <unistd.h>
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return command_run(argc, argv, environ);
 }

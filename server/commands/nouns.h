@@ -1,0 +1,6 @@
+/* The rows of each noun; each list ends with a row without a noun. */
+#pragma once
+#include "server/commands/command.h"
+
+extern const struct command config_commands[];
+extern const struct command version_commands[];
