@@ -27,11 +27,10 @@ struct json_cursor {
     struct reader *source; /* NULL: all of the document is fed already */
     unsigned char *buffer;
     size_t size;
-    const unsigned char *chunk; /* what was fed last */
-    size_t chunk_length;
-    uint64_t chunk_offset;
-    struct strbuf *copy; /* gets each chunk that is left behind while a value is being copied */
-    uint64_t copied;     /* the document's bytes up to here are in copy, or not wanted */
+    struct json_token peeked; /* what the next call takes first, if has_peeked */
+    bool has_peeked;
+    struct strbuf *copy;     /* gets each chunk that is left behind while a value is being copied */
+    uint64_t copied;         /* the document's bytes up to here are in copy, or not wanted */
     enum token_kind kind;    /* of what the last call took */
     struct json_range range; /* of what the last call took, quotes and brackets included */
 };

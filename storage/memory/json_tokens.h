@@ -1,6 +1,7 @@
 /* An incremental JSON tokenizer: chunks of any size in, tokens with byte ranges out, nothing
  * allocated. Strict RFC 8259: UTF-8 is checked, lone surrogates, byte order marks and trailing
- * text are errors. Duplicate keys are the caller's to see. json_cursor.h walks documents with it. */
+ * text are errors. Duplicate keys are the caller's to see. json_cursor.h walks documents with it.
+ */
 #pragma once
 #include "config/error.h"
 #include <stdbool.h>
@@ -59,5 +60,4 @@ void json_tokens_finish(struct json_tokens *tokens);
 
 /* STATUS_INVALID "json-invalid" or, over the depth limit, "json-too-deep"; the message names the
  * byte. A failure is final. */
-enum status json_tokens_next(struct json_tokens *tokens, struct json_token *out,
-                             struct error *err);
+enum status json_tokens_next(struct json_tokens *tokens, struct json_token *out, struct error *err);
