@@ -26,12 +26,15 @@ enum status blob_store_stage(struct blob_store *store, int64_t size_hint, unsign
 struct blob_name stage_name(const struct stage *stage);
 
 /* Moves finished stages to their hour folders and flushes each folder once. Only the writer calls
- * this, before its COMMIT. After STATUS_INTERNAL nothing more may be written: a failed flush is
- * never tried again. A stage that is already placed is passed over. */
+ * this, before its COMMIT. A stage that is already placed is passed over. */
 enum status blob_store_place(struct blob_store *store, struct stage **stages, size_t count,
                              struct error *err);
 /* Takes a placed file away again: its operation failed, or the same bytes were there already. */
 void blob_store_unplace(struct blob_store *store, struct stage *stage);
+
+/* Whether any flush has failed since the store was opened. Then nothing more may be acknowledged: a
+ * failed flush is never tried again, for the kernel may have marked the pages clean. */
+bool blob_store_flush_failed(const struct blob_store *store);
 
 /* Opens a blob's bytes. STATUS_NOT_FOUND without the file; STATUS_INTERNAL where its size is not
  * size. The caller closes the descriptor. */

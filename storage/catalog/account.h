@@ -12,6 +12,9 @@ struct account {
 bool account_name_is_valid(const char *name); /* as an org's name, or an e-mail-like word */
 enum status catalog_create_account(struct catalog *catalog, const struct actor *actor,
                                    const char *name, int64_t *id, struct error *err);
+/* The instance's owner, who may everything; made by init, acting for himself. */
+enum status catalog_create_owner(struct catalog *catalog, const char *name, int64_t *id,
+                                 struct error *err);
 enum status catalog_find_account(struct catalog *catalog, const char *name, struct arena *arena,
                                  struct account *out, struct error *err);
 enum status catalog_list_accounts(struct catalog *catalog, const char *after, size_t limit,

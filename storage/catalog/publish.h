@@ -48,12 +48,3 @@ struct publication {
  * session. */
 enum status catalog_publish(struct catalog *catalog, struct publication *publication,
                             struct error *err);
-
-/* Moves or makes a tag; STATUS_NOT_FOUND without the version. */
-enum status catalog_set_tag(struct catalog *catalog, const struct actor *actor,
-                            const struct repository *repository, enum format format,
-                            const char *name_norm, const char *tag, const char *version,
-                            struct error *err);
-enum status catalog_remove_tag(struct catalog *catalog, const struct actor *actor,
-                               const struct repository *repository, enum format format,
-                               const char *name_norm, const char *tag, struct error *err);

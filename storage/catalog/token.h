@@ -30,3 +30,6 @@ enum status catalog_list_tokens(struct catalog *catalog, int64_t account_id, int
                                 size_t *count, struct error *err);
 /* Whether the text has a token's form and checksum: no look-up. */
 bool token_is_well_formed(const char *text);
+/* Writes down, in one commit, when tokens were last used. Called by a job once a minute, and before
+ * the catalog closes: a crash may lose the last minute. */
+enum status catalog_note_token_uses(struct catalog *catalog, struct error *err);

@@ -5,6 +5,7 @@
 #include "storage/catalog/catalog.h"
 
 struct actor;
+struct blob_store;
 struct db;
 struct stage;
 struct writer;
@@ -27,8 +28,18 @@ struct writer_hooks {
     void (*access_changed)(void *context);
 };
 
-enum status writer_start(struct catalog *catalog, struct db *db, const struct writer_hooks *hooks,
-                         struct writer **out, struct error *err);
+struct writer_options {
+    size_t group_max; /* operations in one commit */
+    size_t queue_max; /* waiting operations; one more is STATUS_BUSY */
+    /* The disk is full: give up what was kept in reserve. */
+    void (*release_reserve)(void *context);
+    void *reserve_context;
+};
+
+/* The writer owns db from now on, and closes it when it stops. */
+enum status writer_start(struct db *db, struct blob_store *blobs,
+                         const struct writer_options *options, struct writer **out,
+                         struct error *err);
 /* Finishes what is queued, then stops. */
 void writer_stop(struct writer *writer);
 /* Adds hooks before the first operation; the document cache hangs here. */
@@ -37,7 +48,7 @@ void writer_add_hooks(struct writer *writer, const struct writer_hooks *hooks);
 /* Runs the operation and returns when it is durable. STATUS_BUSY when the queue is full,
  * STATUS_READ_ONLY after a failed flush. Stages are placed before the commit. */
 enum status writer_run(struct writer *writer, operation run, void *argument,
-                       struct stage *const *stages, size_t stage_count, struct error *err);
+                       struct stage **stages, size_t stage_count, struct error *err);
 
 /* For operations: what the caches must hear of once this is committed. */
 void tx_package_changed(struct transaction *tx, int64_t repository_id, const char *name_norm);

@@ -1,0 +1,70 @@
+#include "storage/memory/secret.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic uint64_t seed;
+
+void secret_seed(uint64_t value)
+{
+    atomic_store(&seed, value);
+}
+
+/* splitmix64: for tests that must repeat themselves, never for secrets. */
+static uint64_t repeatable(void)
+{
+    uint64_t z = atomic_fetch_add(&seed, 0x9e3779b97f4a7c15u) + 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+void secret_random(void *out, size_t size)
+{
+    if (atomic_load(&seed)) {
+        for (size_t i = 0; i < size; i++)
+            ((unsigned char *)out)[i] = (unsigned char)repeatable();
+        return;
+    }
+    if (RAND_bytes(out, (int)size) != 1) {
+        fputs("packhouse: the machine has no random bytes\n", stderr);
+        abort();
+    }
+}
+
+uint64_t secret_random_u64(void)
+{
+    uint64_t value;
+
+    secret_random(&value, sizeof value);
+    return value;
+}
+
+void secret_base62(char *out, size_t count)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    for (size_t i = 0; i < count;) {
+        unsigned char byte;
+
+        secret_random(&byte, 1);
+        if (byte < 4 * 62) /* a remainder would favour the first digits */
+            out[i++] = digits[byte % 62];
+    }
+    out[count] = '\0';
+}
+
+bool secret_equal(const void *a, const void *b, size_t size)
+{
+    return !CRYPTO_memcmp(a, b, size);
+}
+
+const char *secret_library_version(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION_STRING);
+}
