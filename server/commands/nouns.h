@@ -2,5 +2,8 @@
 #pragma once
 #include "server/commands/command.h"
 
+extern const struct command admin_commands[];
 extern const struct command config_commands[];
+extern const struct command init_commands[];
+extern const struct command verify_commands[];
 extern const struct command version_commands[];

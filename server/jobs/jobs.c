@@ -1,0 +1,110 @@
+#include "server/jobs/jobs.h"
+
+#include "config/log.h"
+#include "storage/blobs/blob_store.h"
+#include "storage/catalog/token.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { PERIOD_S = 60 };
+
+struct jobs {
+    struct catalog *catalog;
+    struct jobs_options options;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t stop;
+    bool is_stopping;
+    bool has_warned;
+};
+
+static void note_token_uses(struct jobs *jobs)
+{
+    struct error err;
+
+    if (catalog_note_token_uses(jobs->catalog, &err))
+        log_event(LOG_WARN, "token.uses-not-noted", "reason=\"%s\"", err.message);
+}
+
+static void watch_disk(struct jobs *jobs)
+{
+    struct blob_space space;
+    bool is_low;
+
+    if (blob_store_space(catalog_blobs(jobs->catalog), &space, NULL))
+        return;
+    is_low = space.free_bytes < jobs->options.warn_bytes ||
+             space.free_bytes < space.total_bytes / 100 * jobs->options.warn_percent;
+    if (is_low && !jobs->has_warned)
+        log_event(LOG_WARN, "disk.low", "free_bytes=%lld total_bytes=%lld",
+                  (long long)space.free_bytes, (long long)space.total_bytes);
+    jobs->has_warned = is_low;
+}
+
+/* False when it is time to stop. */
+static bool sleep_a_period(struct jobs *jobs)
+{
+    struct timespec until;
+    bool goes_on;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += PERIOD_S;
+    pthread_mutex_lock(&jobs->lock);
+    while (!jobs->is_stopping && !pthread_cond_timedwait(&jobs->stop, &jobs->lock, &until))
+        ;
+    goes_on = !jobs->is_stopping;
+    pthread_mutex_unlock(&jobs->lock);
+    return goes_on;
+}
+
+static void *run(void *context)
+{
+    struct jobs *jobs = context;
+
+    do {
+        note_token_uses(jobs);
+        watch_disk(jobs);
+    } while (sleep_a_period(jobs));
+    note_token_uses(jobs);
+    return NULL;
+}
+
+enum status jobs_start(struct catalog *catalog, const struct jobs_options *options,
+                       struct jobs **out, struct error *err)
+{
+    struct jobs *jobs = calloc(1, sizeof *jobs);
+    pthread_condattr_t monotonic;
+
+    *out = NULL;
+    if (!jobs)
+        return fail(err, STATUS_INTERNAL, "", "out of memory");
+    jobs->catalog = catalog;
+    jobs->options = *options;
+    pthread_mutex_init(&jobs->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&jobs->stop, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&jobs->thread, NULL, run, jobs)) {
+        free(jobs);
+        return fail(err, STATUS_INTERNAL, "", "could not start the thread of the jobs");
+    }
+    *out = jobs;
+    return STATUS_OK;
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+    if (!jobs)
+        return;
+    pthread_mutex_lock(&jobs->lock);
+    jobs->is_stopping = true;
+    pthread_cond_signal(&jobs->stop);
+    pthread_mutex_unlock(&jobs->lock);
+    pthread_join(jobs->thread, NULL);
+    pthread_mutex_destroy(&jobs->lock);
+    pthread_cond_destroy(&jobs->stop);
+    free(jobs);
+}

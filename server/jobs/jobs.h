@@ -1,0 +1,17 @@
+/* What happens by itself: one thread, which wakes once a minute. */
+#pragma once
+#include "config/error.h"
+#include <stdint.h>
+
+struct catalog;
+struct jobs;
+
+struct jobs_options {
+    int64_t warn_bytes; /* less free space than this, or */
+    int warn_percent;   /* than this share: the log warns, once until there is room again */
+};
+
+enum status jobs_start(struct catalog *catalog, const struct jobs_options *options,
+                       struct jobs **out, struct error *err);
+/* Does once more what must not be lost, then stops; NULL does nothing. */
+void jobs_stop(struct jobs *jobs);
