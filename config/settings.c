@@ -242,7 +242,7 @@ static size_t variable_name(const char *variable, char *out, size_t size)
 }
 
 enum status settings_read_environment(struct settings *settings, enum setting_group group,
-                                      char *const *environment, struct error *err)
+                                      const char *const *environment, struct error *err)
 {
     struct error reason = {0};
     char name[64];
@@ -261,7 +261,7 @@ enum status settings_read_environment(struct settings *settings, enum setting_gr
     return STATUS_OK;
 }
 
-const char *settings_unknown_variable(char *const *environment, size_t *at)
+const char *settings_unknown_variable(const char *const *environment, size_t *at)
 {
     static const char *const others[] = {"config", "profile"};
     char name[64];
@@ -282,7 +282,7 @@ const char *settings_unknown_variable(char *const *environment, size_t *at)
 }
 
 /* The value of the flag at argv[*at], which moves over it. */
-static const char *flag_value(const struct setting *setting, int argc, char **argv, int *at)
+static const char *flag_value(const struct setting *setting, int argc, const char **argv, int *at)
 {
     const char *equals = strchr(argv[*at], '=');
     int next = *at + 1;
@@ -298,7 +298,7 @@ static const char *flag_value(const struct setting *setting, int argc, char **ar
 }
 
 enum status settings_read_flags(struct settings *settings, enum setting_group group, int *argc,
-                                char **argv, struct error *err)
+                                const char **argv, struct error *err)
 {
     struct error reason = {0};
     int kept = 1, count = *argc;
@@ -345,8 +345,8 @@ static enum status check_together(const struct settings *settings, struct error 
 }
 
 /* Takes "--config FILE" out of argv; else the variable of that name. */
-static enum status find_config(int *argc, char **argv, char *const *environment, const char **path,
-                               struct error *err)
+static enum status find_config(int *argc, const char **argv, const char *const *environment,
+                               const char **path, struct error *err)
 {
     int kept = 1;
 
@@ -370,8 +370,8 @@ static enum status find_config(int *argc, char **argv, char *const *environment,
     return STATUS_OK;
 }
 
-enum status settings_load(struct settings *settings, int *argc, char **argv,
-                          char *const *environment, struct error *err)
+enum status settings_load(struct settings *settings, int *argc, const char **argv,
+                          const char *const *environment, struct error *err)
 {
     const char *path;
     enum status rc;

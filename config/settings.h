@@ -75,18 +75,18 @@ enum status settings_read_file(struct settings *settings, enum setting_group gro
                                enum setting_origin origin, const char *path, struct error *err);
 /* Reads PACKHOUSE_NAME and, for secrets, PACKHOUSE_NAME_FILE. Other variables are left alone. */
 enum status settings_read_environment(struct settings *settings, enum setting_group group,
-                                      char *const *environment, struct error *err);
+                                      const char *const *environment, struct error *err);
 /* The next variable from *at on that is called PACKHOUSE_… and means nothing here: surely a slip of
  * the pen. NULL when there are no more. */
-const char *settings_unknown_variable(char *const *environment, size_t *at);
+const char *settings_unknown_variable(const char *const *environment, size_t *at);
 /* Takes "--name VALUE" and "--name=VALUE" out of argv; what is left stays in order. Names may have
  * '-' for '_'; a yes-or-no one needs no value. "--" ends them. */
 enum status settings_read_flags(struct settings *settings, enum setting_group group, int *argc,
-                                char **argv, struct error *err);
+                                const char **argv, struct error *err);
 /* File (--config FILE or PACKHOUSE_CONFIG), environment and flags, the stronger over the weaker,
  * and what only makes sense together. */
-enum status settings_load(struct settings *settings, int *argc, char **argv,
-                          char *const *environment, struct error *err);
+enum status settings_load(struct settings *settings, int *argc, const char **argv,
+                          const char *const *environment, struct error *err);
 
 /* Where a setting's value came from. The name stands in the table. */
 enum setting_origin settings_origin(const struct settings *settings, const char *name);

@@ -6,5 +6,5 @@
 int main(int argc, char **argv)
 {
     umask(0027); /* what is stored is for this user, and at most for his group */
-    return command_run(argc, argv, environ);
+    return command_run(argc, (const char **)argv, (const char *const *)environ);
 }

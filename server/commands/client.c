@@ -9,7 +9,7 @@ const struct command_option client_options[] = {
     {0},
 };
 
-static const char *variable(char *const *environment, const char *name)
+static const char *variable(const char *const *environment, const char *name)
 {
     size_t length = strlen(name);
 
@@ -21,7 +21,7 @@ static const char *variable(char *const *environment, const char *name)
 
 /* Without a name the profile "default" is used where there is one. */
 static enum status read_profile(const struct command_call *call, struct settings *settings,
-                                char *const *environment, struct error *err)
+                                const char *const *environment, struct error *err)
 {
     const char *name = call->profile ? call->profile : variable(environment, "PACKHOUSE_PROFILE");
     struct error reason = {0};
@@ -41,7 +41,7 @@ static enum status read_profile(const struct command_call *call, struct settings
 }
 
 enum status client_load_settings(const struct command_call *call, struct settings *settings,
-                                 int *argc, char **argv, char *const *environment,
+                                 int *argc, const char **argv, const char *const *environment,
                                  struct error *err)
 {
     enum status rc;

@@ -100,7 +100,7 @@ static const struct command_option *find_option(const struct command_option *opt
 }
 
 /* Takes one option at argv[*at], if it is one of the command's own. */
-static enum status take_option(struct command_call *call, int argc, char **argv, int *at,
+static enum status take_option(struct command_call *call, int argc, const char **argv, int *at,
                                bool *taken, struct error *err)
 {
     const char *name = argv[*at] + 2, *value = strchr(name, '=');
@@ -132,7 +132,7 @@ static enum status take_option(struct command_call *call, int argc, char **argv,
 }
 
 /* Takes the command's own options out of argv. */
-static enum status take_options(struct command_call *call, int *argc, char **argv,
+static enum status take_options(struct command_call *call, int *argc, const char **argv,
                                 struct error *err)
 {
     int kept = 1;
@@ -159,7 +159,7 @@ static enum status take_options(struct command_call *call, int *argc, char **arg
 }
 
 /* What is left are the arguments: as many as the row names. */
-static enum status take_arguments(struct command_call *call, int argc, char **argv,
+static enum status take_arguments(struct command_call *call, int argc, const char **argv,
                                   struct error *err)
 {
     const char *form = call->command->arguments ? call->command->arguments : "";
@@ -190,7 +190,8 @@ static enum status take_arguments(struct command_call *call, int argc, char **ar
 }
 
 static enum status load_settings(struct command_call *call, struct settings *settings, int *argc,
-                                 char **argv, char *const *environment, struct error *err)
+                                 const char **argv, const char *const *environment,
+                                 struct error *err)
 {
     if (call->command->settings == SETTING_SERVER)
         return settings_load(settings, argc, argv, environment, err);
@@ -200,7 +201,8 @@ static enum status load_settings(struct command_call *call, struct settings *set
 }
 
 /* argv[0] stands for the command's name. */
-static int run(const struct command *command, int argc, char **argv, char *const *environment)
+static int run(const struct command *command, int argc, const char **argv,
+               const char *const *environment)
 {
     struct settings settings;
     struct command_call call = {.command = command, .settings = &settings};
@@ -246,7 +248,8 @@ static bool asks_for_help(const char *word)
     return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
 }
 
-static int run_verb(const struct command *rows, int argc, char **argv, char *const *environment)
+static int run_verb(const struct command *rows, int argc, const char **argv,
+                    const char *const *environment)
 {
     struct command_call none = {0};
     const char *verb = argc > 2 ? argv[2] : "";
@@ -265,7 +268,7 @@ static int run_verb(const struct command *rows, int argc, char **argv, char *con
     return command_usage(&none, "%s has no command '%s'", rows->noun, verb);
 }
 
-int command_run(int argc, char **argv, char *const *environment)
+int command_run(int argc, const char **argv, const char *const *environment)
 {
     struct command_call none = {0};
     const struct command *rows;

@@ -69,4 +69,4 @@ int command_usage(const struct command_call *call, const char *format, ...)
 extern const struct command *const command_table[];
 
 /* Runs a command line. environment is as in environ(7). */
-int command_run(int argc, char **argv, char *const *environment);
+int command_run(int argc, const char **argv, const char *const *environment);

@@ -11,7 +11,7 @@ static int check(struct command_call *call)
     const char *variable;
     size_t at = 0, count = 0;
 
-    while ((variable = settings_unknown_variable(environ, &at))) {
+    while ((variable = settings_unknown_variable((const char *const *)environ, &at))) {
         if (!call->json)
             printf("unknown variable: %.*s\n", (int)strcspn(variable, "="), variable);
         count++;
