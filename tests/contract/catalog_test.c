@@ -2,6 +2,7 @@
 #include "storage/catalog/tag.h"
 #include "storage/catalog/token.h"
 #include "storage/catalog/verify.h"
+#include "storage/metadata/db.h"
 #include "tests/support/catalog_fixture.h"
 
 #include <pthread.h>
@@ -217,6 +218,28 @@ static void a_token_works_until_it_is_revoked_or_expires(void **state)
     assert_int_equal(access_authenticate(f->catalog, text, f->arena, &principal, &err), STATUS_UNAUTHENTICATED);
 }
 
+/* A newer packhouse has been here. */
+static void a_newer_schema_is_refused_in_words(void **state)
+{
+    struct fixture *f = *state;
+    struct catalog_options options = {.data = f->data};
+    struct verify_report report;
+    struct error err = {0};
+    char path[96];
+    struct db *db;
+
+    catalog_close(f->catalog);
+    f->catalog = NULL;
+    snprintf(path, sizeof path, "%s/meta.db", f->data);
+    assert_int_equal(db_open(&db_backend_sqlite, path, DB_WRITER, &db, &err), STATUS_OK);
+    assert_int_equal(db_execute(db, "INSERT INTO sys_migration VALUES(999, 'later', 0, 'packhouse')", &err),
+                     STATUS_OK);
+    db_close(db);
+    assert_int_equal(catalog_open(&options, &f->catalog, &err), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "schema 999"));
+    assert_int_equal(catalog_verify(f->data, false, f->arena, &report, NULL, &err), STATUS_UNSUPPORTED);
+}
+
 struct racer {
     struct fixture *f;
     pthread_t thread;
@@ -267,6 +290,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tags_follow_versions, setup, teardown),
         cmocka_unit_test_setup_teardown(every_change_leaves_an_audit_row, setup, teardown),
         cmocka_unit_test_setup_teardown(a_token_works_until_it_is_revoked_or_expires, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_newer_schema_is_refused_in_words, setup, teardown),
         cmocka_unit_test_setup_teardown(of_many_publishers_of_one_path_exactly_one_wins, setup, teardown),
     };
 
