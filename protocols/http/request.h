@@ -76,12 +76,15 @@ static inline void request_fact(struct request *req, const char *name, const cha
 
 /* The value of the first such header, NULL without one. Names are compared without case. */
 const char *request_header(const struct request *req, const char *name);
-/* A parameter of the route's pattern, decoded; the route has it, so never NULL. */
+/* A parameter of the route's pattern, decoded; NULL only where the pattern has no such name. */
 const char *request_param(const struct request *req, const char *name);
 /* A query parameter, decoded into the request's arena ('+' is a blank); NULL without one. */
 const char *request_query(const struct request *req, const char *name);
 /* Whether one of the comma-separated elements of a header is this token, without case. */
 bool request_header_has(const struct request *req, const char *name, const char *token);
+/* The failure for a :package that the repository has not got, STATUS_NOT_FOUND. The gate says the
+ * same of one that is not for the caller's eyes, so handlers use this and no words of their own. */
+enum status request_no_package(struct request *req);
 /* Reads the whole body into the arena, for small documents. STATUS_TOO_LARGE over the limit. */
 enum status request_body_text(struct request *req, size_t limit, char **text, size_t *length);
 

@@ -25,7 +25,11 @@ struct response {
     bool read_body_first; /* a refusal that waits until the client has sent what it has: for npm,
                              which reads no answer before */
     const struct document *document; /* a reference held until response_release() */
+    char *inflated; /* freed by response_release() */
 };
+
+/* The standard phrase of a status code, RFC 9110 15; "Unknown" for none. */
+const char *response_phrase(int code);
 
 void response_init(struct response *res);
 /* Closes the descriptor, lets go of the document. */

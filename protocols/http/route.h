@@ -29,14 +29,8 @@ struct route {
     enum access access;
     int64_t body_max; /* bytes; 0: no body is taken; -1: no limit but the quota */
     handler run;
-    int64_t (*body_limit)(const struct settings *settings); /* where the limit is a setting; wins */
-};
-
-/* Turns a failure into the protocol's own body; code, reason and A9's fields are the server's. */
-struct problem {
-    int http_code;
-    const char *code;    /* "path-exists" */
-    const char *message; /* a sentence */
+    int64_t (*body_limit)(const struct settings *settings); /* where the limit is a setting;
+                                                              wins; 0 is no limit */
 };
 
 struct mount {
@@ -44,7 +38,11 @@ struct mount {
     const char *name;   /* "npm": in metrics, and which words a 401 uses */
     const struct route *routes;
     size_t count;
-    bool joins_scopes;  /* npm 2.2: "@scope/name" in two segments is one :package */
+    bool joins_scopes;  /* npm 2.2: "@scope/name" in two segments is one :package, or one :file; a
+                           first segment "-" is never a :package */
+    bool keeps_slashes; /* an empty segment is refused, and a final '/' stays at the end of a *rest;
+                           elsewhere both are skipped */
+    bool reads_refused_body; /* DESIGN 4: npm reads no answer before it has sent its body */
     bool stranger_gets_403; /* DESIGN 4: the Python index says 403 where others say 404 */
     enum { CHALLENGE_NONE, CHALLENGE_BASIC, CHALLENGE_BOTH } challenge; /* of a 401 */
     /* The package glob's subject, from the decoded :package; NULL: as it is. NULL result: no
