@@ -1,0 +1,194 @@
+#include "server/dispatch.h"
+
+#include "config/log.h"
+#include "protocols/http/response.h"
+#include "server/auth/gate.h"
+#include "server/router.h"
+#include "storage/catalog/access.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/strbuf.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct dispatcher {
+    const struct service *service;
+    struct router *router;
+};
+
+/* The one table from status to HTTP. */
+static const struct {
+    int code;
+    const char *title;
+    const char *retry_after; /* seconds, where trying again makes sense */
+} answers[STATUS_COUNT] = {
+    [STATUS_OK] = {500, "Internal error", NULL}, /* a failure without a status is ours */
+    [STATUS_INVALID] = {400, "Bad request", NULL},
+    [STATUS_UNAUTHENTICATED] = {401, "Not signed in", NULL},
+    [STATUS_FORBIDDEN] = {403, "Not allowed", NULL},
+    [STATUS_NOT_FOUND] = {404, "Not found", NULL},
+    [STATUS_NOT_ALLOWED] = {405, "Method not allowed", NULL},
+    [STATUS_TIMEOUT] = {408, "Too slow", NULL},
+    [STATUS_CONFLICT] = {409, "Taken already", NULL},
+    [STATUS_GONE] = {410, "Gone", NULL},
+    [STATUS_LENGTH_REQUIRED] = {411, "Length required", NULL},
+    [STATUS_PRECONDITION] = {412, "Precondition failed", NULL},
+    [STATUS_TOO_LARGE] = {413, "Too large", NULL},
+    [STATUS_UNSUPPORTED] = {415, "Not a supported type", NULL},
+    [STATUS_RANGE] = {416, "Range not satisfiable", NULL},
+    [STATUS_EXPECTATION] = {417, "Expectation failed", NULL},
+    [STATUS_UNPROCESSABLE] = {422, "Contradicts itself", NULL},
+    [STATUS_HEAD_TOO_LARGE] = {431, "Request head too large", NULL},
+    [STATUS_BUSY] = {503, "Busy", "1"},
+    [STATUS_READ_ONLY] = {503, "Writing has stopped", "60"},
+    [STATUS_FULL] = {507, "Out of space", NULL},
+    [STATUS_INTERNAL] = {500, "Internal error", NULL},
+};
+
+/* Headers that a failure keeps from what the handler had set; the others describe an answer that
+ * is not sent. */
+static const char *const kept_headers[] = {"Allow", "Content-Range", "WWW-Authenticate",
+                                           "Retry-After", "npm-notice"};
+
+enum { PROBLEM_MAX = 16 * 1024, REASON_MAX = 160 };
+
+enum status dispatcher_new(const struct service *service, const struct mount *const *mounts,
+                           size_t count, struct dispatcher **out, struct error *err)
+{
+    struct dispatcher *made = calloc(1, sizeof *made);
+    enum status rc;
+
+    if (!made)
+        return fail_errno(err, "could not make the dispatcher");
+    made->service = service;
+    if ((rc = router_new(mounts, count, &made->router, err))) {
+        dispatcher_free(made);
+        return rc;
+    }
+    *out = made;
+    return STATUS_OK;
+}
+
+void dispatcher_free(struct dispatcher *dispatcher)
+{
+    if (!dispatcher)
+        return;
+    router_free(dispatcher->router);
+    free(dispatcher);
+}
+
+static void forget_answer(struct response *res)
+{
+    bool close_connection = res->close_connection;
+    size_t kept = 0;
+    struct header headers[RESPONSE_HEADERS_MAX];
+
+    for (size_t i = 0; i < res->header_count; i++)
+        for (size_t k = 0; k < sizeof kept_headers / sizeof *kept_headers; k++)
+            if (!strcasecmp(res->headers[i].name, kept_headers[k]))
+                headers[kept++] = res->headers[i];
+    response_release(res);
+    res->close_connection = close_connection;
+    memcpy(res->headers, headers, kept * sizeof *headers);
+    res->header_count = kept;
+}
+
+/* "code: sentence" in printable ASCII: what pip, twine and npm show to their users. */
+static const char *reason_phrase(struct request *req, const char *code, const char *message)
+{
+    char *reason = arena_format(req->arena, "%s: %.*s", code, REASON_MAX, message);
+
+    for (char *at = reason; *at; at++)
+        if (*at < ' ' || *at > '~')
+            *at = '?';
+    if (strlen(reason) > REASON_MAX)
+        reason[REASON_MAX] = '\0';
+    return reason;
+}
+
+static void member(struct strbuf *body, const char *name, const char *value)
+{
+    strbuf_json(body, name);
+    strbuf_char(body, ':');
+    strbuf_json(body, value);
+    strbuf_char(body, ',');
+}
+
+/* Access spec A9: RFC 9457's members, then each client's own word for the same sentence. */
+static void problem_body(struct request *req, struct strbuf *body, enum status status,
+                         const char *code, const char *message)
+{
+    const char *base = req->service && req->service->public_url ? req->service->public_url : "";
+
+    strbuf_char(body, '{');
+    member(body, "type", arena_format(req->arena, "%s/docs/errors#%s", base, code));
+    member(body, "title", answers[status].title);
+    strbuf_format(body, "\"status\":%d,", answers[status].code);
+    member(body, "code", code);
+    member(body, "detail", message);
+    member(body, "error", message);
+    member(body, "message", message);
+    for (size_t i = 0; i < req->fact_count; i++)
+        member(body, req->facts[i].name, req->facts[i].value);
+    member(body, "instance", arena_format(req->arena, "/requests/%s", req->id));
+    strbuf_text(body, "\"errors\":[{\"code\":");
+    strbuf_json(body, code);
+    strbuf_text(body, ",\"description\":");
+    strbuf_json(body, message);
+    strbuf_text(body, "}]}\n");
+}
+
+/* What went wrong inside is for the log; the client gets the request's id to ask with. */
+static const char *outward_message(struct request *req, enum status status)
+{
+    const struct error *error = &req->error;
+    const char *address = req->target ? req->target : "";
+
+    if (status == STATUS_INTERNAL) {
+        log_event(LOG_ERROR, "request.failed", "request=%s path=%s reason=\"%s\"", req->id, address,
+                  error->message);
+        return arena_format(req->arena, "something failed here; the log says what, under request %s",
+                            req->id);
+    }
+    log_event(LOG_DEBUG, "request.refused", "request=%s path=%s status=%s reason=\"%s\"", req->id,
+              address, status_word(status), error->message);
+    return *error->message ? error->message : answers[status].title;
+}
+
+void dispatch_failure(struct request *req, struct response *res, enum status status)
+{
+    const char *code, *message;
+    struct strbuf body;
+
+    if (status == STATUS_OK || status >= STATUS_COUNT)
+        status = STATUS_INTERNAL;
+    forget_answer(res);
+    code = *req->error.code && req->error.status == status ? req->error.code : status_word(status);
+    message = outward_message(req, status);
+    strbuf_init(&body, req->arena, PROBLEM_MAX);
+    problem_body(req, &body, status, code, message);
+    /* uv compares the type as a whole, so it has no parameters. */
+    respond_strbuf(req, res, answers[status].code, "application/problem+json", &body);
+    res->reason = reason_phrase(req, code, message);
+    response_header(req, res, "Cache-Control", "no-store");
+    if (answers[status].retry_after)
+        response_header(req, res, "Retry-After", answers[status].retry_after);
+    res->read_body_first = req->mount && req->mount->reads_refused_body;
+}
+
+void dispatch(struct dispatcher *dispatcher, struct request *req, struct response *res)
+{
+    enum status rc;
+
+    req->service = dispatcher->service;
+    req->principal = &principal_anonymous;
+    if ((rc = router_find(dispatcher->router, req, res)) || (rc = gate_check(req, res)) ||
+        (rc = req->route->run(req, res))) {
+        dispatch_failure(req, res, rc);
+    } else if (!res->code) {
+        fail(&req->error, STATUS_INTERNAL, "", "the handler gave no answer");
+        dispatch_failure(req, res, STATUS_INTERNAL);
+    }
+    response_header(req, res, "X-Content-Type-Options", "nosniff");
+}

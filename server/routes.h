@@ -1,0 +1,11 @@
+/* What is mounted: every address that the program answers. */
+#pragma once
+#include "protocols/http/route.h"
+#include <stdio.h>
+
+extern const struct mount *const mounts[];
+extern const size_t mount_count;
+
+/* Prints the tables as JSON, one row an object: what the OpenAPI page and the walls are tested
+ * against. */
+void routes_print_json(FILE *out);
