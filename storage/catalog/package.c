@@ -109,20 +109,26 @@ enum status catalog_find_version(struct catalog *catalog, const struct package *
 }
 
 enum status catalog_list_versions(struct catalog *catalog, const struct package *package,
-                                  size_t limit, struct arena *arena, struct version **out,
-                                  size_t *count, struct error *err)
+                                  const char *after, size_t limit, struct arena *arena,
+                                  struct version **out, size_t *count, struct error *err)
 {
     static const char LIST[] = "SELECT " VERSION_COLUMNS " FROM version v WHERE v.package_id = ?1"
                                " AND v.state <> 3 ORDER BY v.sort_key DESC LIMIT ?2";
+    static const char NEXT[] = "SELECT " VERSION_COLUMNS " FROM version v WHERE v.package_id = ?1"
+                               " AND v.state <> 3 AND v.sort_key < (SELECT a.sort_key FROM version a"
+                               " WHERE a.package_id = ?1 AND a.version = ?3)"
+                               " ORDER BY v.sort_key DESC LIMIT ?2";
     struct reading reading;
     enum status rc;
 
     *count = 0;
     *out = arena_array(arena, limit, sizeof **out);
-    if ((rc = reading_begin(catalog, LIST, &reading, err)))
+    if ((rc = reading_begin(catalog, after ? NEXT : LIST, &reading, err)))
         return rc;
     db_bind_int(reading.query, 1, package->id);
     db_bind_int(reading.query, 2, (int64_t)limit);
+    if (after)
+        db_bind_text(reading.query, 3, after);
     while (!(rc = db_next_row(reading.query, err)))
         (*out)[(*count)++] = copy_version(view_version(reading.query, false), arena);
     reading_end(&reading);

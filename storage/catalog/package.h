@@ -76,7 +76,8 @@ enum status catalog_list_files(struct catalog *catalog, const struct package *pa
                                const char *prefix, const char *after, size_t limit,
                                struct arena *arena, struct stored_file **out, size_t *count,
                                struct error *err);
-/* Versions without their documents, newest sort key first, for listings. */
+/* Versions without their documents, greatest sort key first, those that follow this version; NULL:
+ * from the start. A version that is not there has none that follow. */
 enum status catalog_list_versions(struct catalog *catalog, const struct package *package,
-                                  size_t limit, struct arena *arena, struct version **out,
-                                  size_t *count, struct error *err);
+                                  const char *after, size_t limit, struct arena *arena,
+                                  struct version **out, size_t *count, struct error *err);

@@ -175,6 +175,34 @@ static void tags_follow_versions(void **state)
                                         "prod", &err), STATUS_NOT_FOUND);
 }
 
+static void pages_of_versions_follow_each_other(void **state)
+{
+    static const char *const descending[] = {"5", "4", "3", "2", "1"};
+    struct fixture *f = *state;
+    struct publication pub;
+    struct package package;
+    struct version *versions;
+    struct error err = {0};
+    const char *after = NULL;
+    size_t count, seen = 0;
+
+    for (size_t i = 0; i < 5; i++)
+        fixture_must(fixture_publish(f, "web", descending[(i * 2) % 5], "a", "x", &pub, &err), &err);
+    fixture_must(catalog_find_package(f->catalog, &f->repository, FORMAT_ARTIFACT, "web", f->arena,
+                                      &package, &err), &err);
+    do {
+        fixture_must(catalog_list_versions(f->catalog, &package, after, 2, f->arena, &versions,
+                                           &count, &err), &err);
+        for (size_t i = 0; i < count; i++)
+            assert_string_equal(versions[i].version, descending[seen++]);
+        after = count ? versions[count - 1].version : NULL;
+    } while (count);
+    assert_int_equal(seen, 5);
+    assert_int_equal(catalog_list_versions(f->catalog, &package, "absent", 2, f->arena, &versions,
+                                           &count, &err), STATUS_OK);
+    assert_int_equal(count, 0);
+}
+
 static void every_change_leaves_an_audit_row(void **state)
 {
     struct fixture *f = *state;
@@ -288,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_in_use_is_refused_to_a_second_server, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_refuses_before_the_first_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(tags_follow_versions, setup, teardown),
+        cmocka_unit_test_setup_teardown(pages_of_versions_follow_each_other, setup, teardown),
         cmocka_unit_test_setup_teardown(every_change_leaves_an_audit_row, setup, teardown),
         cmocka_unit_test_setup_teardown(a_token_works_until_it_is_revoked_or_expires, setup, teardown),
         cmocka_unit_test_setup_teardown(a_newer_schema_is_refused_in_words, setup, teardown),
