@@ -170,7 +170,7 @@ static enum status check_access(struct request *req, struct response *res)
     case MAY_ADMIN_INSTANCE:
         if (is_anonymous(req))
             return needs_sign_in(req, res);
-        if (req->principal->is_owner)
+        if (access_allows_instance(req->principal))
             return STATUS_OK;
         return fail(&req->error, STATUS_FORBIDDEN, "", "only the owner of the instance may do this");
     case ACCESS_UNDECIDED:

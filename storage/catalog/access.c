@@ -214,6 +214,12 @@ bool access_allows_org(const struct principal *principal, const char *org, enum 
     return is_allowed;
 }
 
+bool access_allows_instance(const struct principal *principal)
+{
+    return principal->is_owner && principal->actions == ACTIONS_ALL && !principal->repositories &&
+           !principal->packages;
+}
+
 bool access_sees_org(const struct principal *principal, const char *org)
 {
     if (!token_covers_org(principal, org, false))

@@ -69,6 +69,8 @@ bool access_allows(const struct principal *principal, const struct repository *r
 bool access_sees(const struct principal *principal, const struct repository *repository);
 /* An action on an org as a whole, such as ORG_ADMIN. */
 bool access_allows_org(const struct principal *principal, const char *org, enum action action);
+/* What concerns the instance as a whole: its owner, with a token that restricts nothing. */
+bool access_allows_instance(const struct principal *principal);
 bool access_sees_org(const struct principal *principal, const char *org);
 bool glob_matches(const char *glob, const char *text);
 

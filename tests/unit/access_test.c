@@ -92,6 +92,8 @@ static void a_token_never_does_more_than_its_restriction(void **state)
     assert_false(access_allows_org(&owner, "globex", ORG_ADMIN));
     assert_true(access_sees_org(&owner, "globex"));
     assert_false(access_sees_org(&owner, "acme"));
+    assert_false(access_allows_instance(&owner));
+    assert_false(access_allows_instance(&narrow));
     assert_true(access_allows(&narrow, &main_repository, "@acme/ui", PKG_PUBLISH));
     assert_false(access_allows(&narrow, &main_repository, "@acme/db", PKG_PUBLISH));
 }
