@@ -1,0 +1,250 @@
+"""The real clients, run as a person would at a terminal, each in a home of its own: nothing of the
+machine's configuration, caches or credentials reaches them, and nothing of theirs stays."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import urllib.parse
+
+import packages
+from packhouse_server import binary
+
+CACHE = pathlib.Path(os.environ.get("PACKHOUSE_TEST_CACHE")
+                     or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+                     / "packhouse-tests")
+PYTHON = pathlib.Path(sys.executable)
+
+
+class Failure(Exception):
+    """A client ended with something else than 0. Its message is all that the client printed."""
+
+    def __init__(self, command, code, stdout, stderr):
+        super().__init__(f"{' '.join(command)}: exit {code}\n{stdout}{stderr}")
+        self.code, self.stdout, self.stderr = code, stdout, stderr
+
+
+class Result:
+    def __init__(self, stdout, stderr):
+        self.stdout, self.stderr = stdout, stderr
+
+    def json(self):
+        return json.loads(self.stdout)
+
+
+class Installed:
+    """What an install left behind: the files of the package that was asked for."""
+
+    def __init__(self, folder, package_folder):
+        self.folder, self.package_folder = pathlib.Path(folder), pathlib.Path(package_folder)
+
+    @property
+    def files(self):
+        return packages.read_tree(self.package_folder)
+
+
+class Client:
+    """One program and one home. Each method is a command that a person types."""
+
+    command = ()
+    Failure = Failure
+
+    def __init__(self, folder, server, token=None):
+        self.folder = pathlib.Path(folder)
+        self.server = server
+        self.token = token or server.token
+        self.count = 0
+        self.home = self.folder / "home"
+        for name in ("home", "tmp", "work"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self.environment = {
+            "PATH": os.environ["PATH"], "HOME": str(self.home), "TMPDIR": str(self.folder / "tmp"),
+            "XDG_CACHE_HOME": str(self.folder / "cache"), "XDG_CONFIG_HOME": str(self.home / ".config"),
+            "XDG_DATA_HOME": str(self.home / ".local"), "XDG_STATE_HOME": str(self.home / ".state"),
+            "CI": "1", "NO_COLOR": "1", "LANG": "C.UTF-8", "no_proxy": "127.0.0.1",
+        }
+        self.configure()
+
+    def configure(self):
+        pass
+
+    def new_folder(self, name):
+        """A folder that nothing was in before."""
+        self.count += 1
+        folder = self.folder / "work" / f"{self.count}-{name.replace('/', '-')}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def __call__(self, *arguments, cwd=None, input=None, timeout=120, env=None):
+        command = [*map(str, self.command), *map(str, arguments)]
+        done = subprocess.run(command, cwd=cwd or self.folder / "work", timeout=timeout, text=True,
+                              env={**self.environment, **(env or {})}, capture_output=True,
+                              **({"input": input} if input is not None else {"stdin": subprocess.DEVNULL}))
+        if done.returncode:
+            raise Failure(command, done.returncode, done.stdout, done.stderr)
+        return Result(done.stdout, done.stderr)
+
+    def with_token(self, token):
+        """The same program at another person's desk."""
+        return type(self)(self.new_folder("desk"), self.server, token)
+
+
+class Npm(Client):
+    command = ("npm",)
+
+    def configure(self):
+        self.registry = f"{self.server.url}{self.server.npm}/"
+        self.rc = self.folder / "npmrc"
+        parts = urllib.parse.urlsplit(self.registry)
+        self.rc.write_text(f"registry={self.registry}\n//{parts.netloc}{parts.path}:_authToken={self.token}\n")
+        self.environment.update({
+            "npm_config_userconfig": str(self.rc), "npm_config_globalconfig": str(self.folder / "globalrc"),
+            "npm_config_cache": str(self.folder / "npm-cache"), "npm_config_prefix": str(self.folder / "prefix"),
+            "npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false",
+        })
+
+    def make_package(self, name, version, files=None, **manifest):
+        return packages.NpmPackage(self.new_folder(name), name, version, files, **manifest)
+
+    def publish(self, package, *options):
+        return self("publish", *options, cwd=package.folder)
+
+    def install(self, *specs, project=None, options=()):
+        """Installs into a new project, or into one that exists. `.files` are those of the first."""
+        if project is None:
+            project = self.new_folder("project")
+            (project / "package.json").write_text('{"name": "project", "version": "1.0.0"}\n')
+        self("install", *options, *specs, cwd=project)
+        name = specs[0].rsplit("@", 1)[0] if "@" in specs[0][1:] else specs[0]
+        return Installed(project, project / "node_modules" / name)
+
+    def view(self, spec, *fields):
+        return self("view", "--json", spec, *fields).json()
+
+
+class Npm10(Npm):
+    """The npm that came with Node 18, at one version everywhere."""
+
+    command = ("node", CACHE / "npm" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+
+
+class Pip(Client):
+    command = (PYTHON, "-m", "pip")
+
+    def configure(self):
+        config = self.folder / "pip.conf"
+        config.write_text(f"[global]\nindex-url = {self.server.index_url(self.token)}\n")
+        self.environment.update({
+            "PIP_CONFIG_FILE": str(config), "PIP_CACHE_DIR": str(self.folder / "pip-cache"),
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONNOUSERSITE": "1",
+        })
+
+    def install(self, *arguments):
+        """Into an empty folder; `.files` are all that pip put there but the .dist-info folders."""
+        target = self.new_folder("target")
+        self("install", "--no-compile", "--target", target, *arguments)
+        return PythonTarget(target)
+
+    def download(self, *arguments):
+        target = self.new_folder("download")
+        self("download", "--dest", target, *arguments)
+        return packages.read_tree(target)
+
+
+class PythonTarget(Installed):
+    def __init__(self, folder):
+        super().__init__(folder, folder)
+
+    @property
+    def files(self):
+        return {name: content for name, content in super().files.items()
+                if ".dist-info/" not in name and not name.startswith(".lock")}
+
+
+class Twine(Client):
+    command = (PYTHON, "-m", "twine")
+
+    def configure(self):
+        self.repository_url = f"{self.server.url}{self.server.pypi}/"
+        self.environment.update({"TWINE_USERNAME": "__token__", "TWINE_PASSWORD": self.token,
+                                 "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"})
+
+    def upload(self, *distributions, options=()):
+        return self("upload", "--non-interactive", "--disable-progress-bar", "--verbose",
+                    "--config-file", os.devnull, "--repository-url", self.repository_url, *options,
+                    *[dist.path for dist in distributions])
+
+
+class Uv(Client):
+    command = (PYTHON.parent / "uv",)
+
+    def configure(self):
+        self.environment.update({
+            "UV_CACHE_DIR": str(self.folder / "uv-cache"), "UV_NO_CONFIG": "1",
+            "UV_DEFAULT_INDEX": self.server.index_url(self.token), "UV_PYTHON_DOWNLOADS": "never",
+            "UV_PYTHON": str(PYTHON), "UV_PUBLISH_URL": f"{self.server.url}{self.server.pypi}/",
+            "UV_PUBLISH_USERNAME": "__token__", "UV_PUBLISH_PASSWORD": self.token,
+        })
+
+    def install(self, *arguments):
+        target = self.new_folder("target")
+        self("pip", "install", "--target", target, *arguments)
+        return PythonTarget(target)
+
+    def publish(self, *distributions, options=()):
+        return self("publish", "--trusted-publishing", "never", *options,
+                    *[dist.path for dist in distributions])
+
+
+class PypiBench:
+    """Where distributions are made: `pypi.make_wheel("hello", "1.0")` has a `.path` to upload."""
+
+    def __init__(self, folder):
+        self.folder, self.count = pathlib.Path(folder), 0
+
+    def write(self, dist):
+        self.count += 1
+        return dist.write(self.folder / str(self.count))
+
+    def make_wheel(self, name, version, files=None, **more):
+        return self.write(packages.wheel(name, version, files, **more))
+
+    def make_sdist(self, name, version, files=None, **more):
+        return self.write(packages.sdist(name, version, files, **more))
+
+
+class Curl(Client):
+    command = ("curl",)
+
+    def configure(self):
+        self.repository_url = f"{self.server.url}{self.server.artifacts}"
+        self.authorization = ("-H", f"Authorization: Bearer {self.token}")
+
+    def write(self, name, content):
+        """A file to upload, in the folder where curl is run."""
+        path = self.folder / "work" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(packages.as_bytes(content))
+        return path
+
+    def upload(self, path, place, *options):
+        """`place` is package/version/ or package/version/name, as in the URL."""
+        return self("-fsST", path, *self.authorization, *options, f"{self.repository_url}/{place}")
+
+    def download(self, place, *options):
+        """The bytes that curl wrote to a file."""
+        to = self.new_folder("download") / "file"
+        self("-fsS", "-o", to, *self.authorization, *options, f"{self.repository_url}/{place}")
+        return to.read_bytes()
+
+
+class PackhouseCommand(Client):
+    """`packhouse(…)` as at a terminal; with --json the document is `.json()`."""
+
+    def configure(self):
+        self.command = (binary(),)
+        self.environment.update({
+            "PACKHOUSE_URL": self.server.url, "PACKHOUSE_TOKEN": self.token,
+            "PACKHOUSE_REPO": f"{self.server.org}/{self.server.repo}",
+        })
