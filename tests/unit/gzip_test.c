@@ -1,0 +1,180 @@
+#include "storage/memory/gzip.h"
+#include "storage/memory/strbuf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct gzip_limits none = {0};
+
+/* A text that neither repeats itself throughout nor is noise. */
+static char *text_of(size_t length)
+{
+    char *text = malloc(length + 1);
+    uint32_t seed = 1;
+
+    for (size_t i = 0; i < length; i++) {
+        seed = seed * 1664525 + 1013904223;
+        text[i] = (char)('a' + (seed >> 24) % 17);
+    }
+    return text;
+}
+
+static void a_document_comes_back_as_it_was(void **state)
+{
+    static const size_t lengths[] = {0, 1, 100, 40000, 1000000};
+
+    (void)state;
+    for (size_t row = 0; row < sizeof lengths / sizeof *lengths; row++) {
+        size_t length = lengths[row], first_length, second_length;
+        char *text = text_of(length), *back = malloc(length + 1);
+        void *first = gzip_compress(text, length, &first_length);
+        void *second = gzip_compress(text, length, &second_length);
+        struct error err = {0};
+        struct strbuf out;
+
+        assert_int_equal(first_length, second_length);
+        assert_memory_equal(first, second, first_length);
+        assert_int_equal(gzip_expand(first, first_length, back, length, &err), STATUS_OK);
+        assert_memory_equal(back, text, length);
+        strbuf_init(&out, NULL, length);
+        assert_int_equal(gzip_inflate(first, first_length, &none, &out, &err), STATUS_OK);
+        assert_int_equal(out.length, length);
+        assert_memory_equal(out.data, text, length);
+        if (length)
+            assert_int_equal(gzip_expand(first, first_length, back, length - 1, &err),
+                             STATUS_INTERNAL);
+        strbuf_free(&out);
+        free(first);
+        free(second);
+        free(text);
+        free(back);
+    }
+}
+
+static void members_follow_one_another(void **state)
+{
+    size_t a_length, b_length;
+    char *a = gzip_compress("hello ", 6, &a_length), *b = gzip_compress("world", 5, &b_length);
+    char *both = malloc(a_length + b_length);
+    struct error err = {0};
+    struct strbuf out;
+
+    (void)state;
+    memcpy(both, a, a_length);
+    memcpy(both + a_length, b, b_length);
+    strbuf_init(&out, NULL, 100);
+    assert_int_equal(gzip_inflate(both, a_length + b_length, &none, &out, &err), STATUS_OK);
+    assert_string_equal(out.data, "hello world");
+    strbuf_free(&out);
+    free(a);
+    free(b);
+    free(both);
+}
+
+static void a_gzip_that_is_cut_or_changed_is_refused(void **state)
+{
+    size_t length;
+    char *text = text_of(300);
+    unsigned char *gzip = gzip_compress(text, 300, &length);
+    struct error err = {0};
+    struct strbuf out;
+
+    (void)state;
+    strbuf_init(&out, NULL, 1000);
+    for (size_t cut = 0; cut < length; cut++) {
+        strbuf_clear(&out);
+        assert_int_equal(gzip_inflate(gzip, cut, &none, &out, &err), STATUS_INVALID);
+        assert_string_equal(err.code, "gzip-invalid");
+    }
+    gzip[length - 1] ^= 1; /* the length of the text */
+    assert_int_equal(gzip_inflate(gzip, length, &none, &out, &err), STATUS_INVALID);
+    gzip[length - 1] ^= 1;
+    gzip[length - 8] ^= 1; /* the checksum */
+    assert_int_equal(gzip_inflate(gzip, length, &none, &out, &err), STATUS_INVALID);
+    gzip[length - 8] ^= 1;
+    gzip = realloc(gzip, length + 1);
+    gzip[length] = 'x';
+    assert_int_equal(gzip_inflate(gzip, length + 1, &none, &out, &err), STATUS_INVALID);
+    assert_int_equal(gzip_inflate("x\x9c\x03\0\0\0\0\1", 8, &none, &out, &err), STATUS_INVALID);
+    strbuf_free(&out);
+    free(gzip);
+    free(text);
+}
+
+/* Reads a gzip to its end or failure; says how much came out. */
+static enum status drain(const void *gzip, size_t length, struct gzip_limits limits, uint64_t *out,
+                         struct error *err)
+{
+    struct memory_reader source;
+    struct reader *reader;
+    char buffer[4096];
+    size_t got;
+    enum status rc;
+
+    memory_reader_init(&source, gzip, length);
+    reader = gzip_reader_new(&source.reader, &limits);
+    for (*out = 0; !(rc = reader_read(reader, buffer, sizeof buffer, &got, err)) && got;)
+        *out += got;
+    reader_close(reader);
+    return rc;
+}
+
+static void a_bomb_is_stopped(void **state)
+{
+    size_t size = 20 << 20, length;
+    char *zeros = calloc(1, size);
+    void *gzip = gzip_compress(zeros, size, &length);
+    struct error err = {0};
+    uint64_t out;
+
+    (void)state;
+    free(zeros);
+    assert_int_equal(drain(gzip, length, none, &out, &err), STATUS_OK);
+    assert_int_equal(out, size);
+    assert_int_equal(drain(gzip, length, (struct gzip_limits){.bytes = size}, &out, &err),
+                     STATUS_OK);
+    assert_int_equal(drain(gzip, length, (struct gzip_limits){.bytes = size - 1}, &out, &err),
+                     STATUS_TOO_LARGE);
+    assert_string_equal(err.code, "inflated-too-large");
+    assert_int_equal(drain(gzip, length, (struct gzip_limits){.bytes = 1000}, &out, &err),
+                     STATUS_TOO_LARGE);
+    assert_true(out <= 4096);
+    assert_int_equal(drain(gzip, length, (struct gzip_limits){.ratio = 20}, &out, &err),
+                     STATUS_TOO_LARGE);
+    assert_true(out < 3 << 20);
+    free(gzip);
+}
+
+static void a_small_document_may_repeat_itself(void **state)
+{
+    size_t size = 500000, length;
+    char *zeros = calloc(1, size);
+    void *gzip = gzip_compress(zeros, size, &length);
+    struct error err = {0};
+    uint64_t out;
+
+    (void)state;
+    free(zeros);
+    assert_true(size / length > 200);
+    assert_int_equal(drain(gzip, length, (struct gzip_limits){.ratio = 20}, &out, &err), STATUS_OK);
+    free(gzip);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_document_comes_back_as_it_was),
+        cmocka_unit_test(members_follow_one_another),
+        cmocka_unit_test(a_gzip_that_is_cut_or_changed_is_refused),
+        cmocka_unit_test(a_bomb_is_stopped),
+        cmocka_unit_test(a_small_document_may_repeat_itself),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
