@@ -383,6 +383,8 @@ enum status router_find(const struct router *router, struct request *req, struct
     if (!best)
         return fail(&req->error, STATUS_NOT_FOUND, "", "there is nothing at this address");
     match(best, &path, starts);
+    if ((rc = take_params(best, &path, starts, req)))
+        return rc;
     req->route = best->route;
-    return take_params(best, &path, starts, req);
+    return STATUS_OK;
 }

@@ -5,6 +5,7 @@
 #include "protocols/http/document_cache.h"
 #include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/gzip.h"
 #include "storage/memory/strbuf.h"
 
 #include <stdarg.h>
@@ -14,11 +15,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* The cache and gzip are being built next door; until they stand, only respond_document() needs them. */
+/* The cache is being built next door; until it stands, only respond_document() needs it. */
 #pragma weak document_release
-#pragma weak gzip_expand
-enum status gzip_expand(const void *gzip, size_t gzip_length, void *out, size_t length,
-                        struct error *err);
 
 static const struct {
     int code;
