@@ -15,9 +15,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* The cache is being built next door; until it stands, only respond_document() needs it. */
-#pragma weak document_release
-
 static const struct {
     int code;
     const char *phrase;

@@ -1,0 +1,432 @@
+#include "protocols/http/document_cache.h"
+
+#include "storage/catalog/catalog.h" /* digest_sha256(), which is part of its face */
+#include "storage/memory/gzip.h"
+#include "storage/memory/secret.h"
+#include "storage/memory/strbuf.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SHARDS = 32,
+    BUCKETS = 2048, /* of each shard: one document each at 256 MiB of small ones */
+    PLAIN_MAX = 1 << 20,
+    GZIP_MIN = 512, /* below, the answer fits one packet either way */
+    ETAG_BYTES = 16,
+    WHOLE_SHARE = 4, /* a document larger than this part of the cache is not kept */
+};
+static const size_t RENDER_MAX = (size_t)1 << 30;
+
+struct kept {
+    struct document document; /* first, so that a document is its kept */
+    atomic_uint references;
+    char etag[2 * ETAG_BYTES + 3];
+};
+
+/* One key's place: being rendered (document NULL) or rendered. Whoever renders it and whoever waits
+ * holds a reference, so that an invalidation can unlink it at once: later askers then find nothing
+ * and render anew, while earlier ones still get what they waited for. */
+struct entry {
+    struct entry *next;          /* in its bucket */
+    struct entry *newer, *older; /* in its shard, once rendered */
+    int64_t repository_id;
+    int kind;
+    unsigned references;
+    bool is_linked, is_done, is_counted, was_used;
+    const struct document *document;
+    enum status status; /* of a render that failed */
+    struct error error;
+    pthread_cond_t done;
+    char name[];
+};
+
+struct shard {
+    pthread_mutex_t lock; /* guards all below, and its entries */
+    struct entry *buckets[BUCKETS];
+    struct entry *newest, *oldest;
+};
+
+struct document_cache {
+    size_t max_bytes;
+    uint64_t seed;
+    atomic_size_t bytes, documents;
+    atomic_uint_fast64_t hits, misses, renders, evictions;
+    atomic_uint hand; /* the shard that gives way next */
+    struct shard shards[SHARDS];
+};
+
+static void *or_abort(void *memory)
+{
+    if (!memory) {
+        fputs("packhouse: out of memory\n", stderr);
+        abort();
+    }
+    return memory;
+}
+
+/* Takes over text, which is on the heap. */
+static const struct document *make(char *text, size_t length, int64_t modified_us)
+{
+    struct kept *kept = or_abort(calloc(1, sizeof *kept));
+    uint8_t digest[SHA256_SIZE];
+    char *fitting;
+
+    digest_sha256(text, length, digest);
+    kept->etag[0] = '"';
+    digest_hex(digest, ETAG_BYTES, kept->etag + 1);
+    kept->etag[1 + 2 * ETAG_BYTES] = '"';
+    atomic_init(&kept->references, 1);
+    kept->document.etag = kept->etag;
+    kept->document.modified_us = modified_us;
+    kept->document.plain_length = length;
+    if (length >= GZIP_MIN) {
+        char *gzip = gzip_compress(text, length, &kept->document.gzip_length);
+
+        if (kept->document.gzip_length < length || length > PLAIN_MAX)
+            kept->document.gzip = gzip;
+        else
+            free(gzip);
+    }
+    if (length > PLAIN_MAX) {
+        free(text);
+        return &kept->document;
+    }
+    fitting = realloc(text, length + 1);
+    kept->document.plain = fitting ? fitting : text;
+    return &kept->document;
+}
+
+const struct document *document_new(const char *text, size_t length, int64_t modified_us)
+{
+    char *copy = or_abort(malloc(length + 1));
+
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return make(copy, length, modified_us);
+}
+
+static const struct document *hold(const struct document *document)
+{
+    struct kept *kept = (struct kept *)(uintptr_t)document;
+
+    atomic_fetch_add_explicit(&kept->references, 1, memory_order_relaxed);
+    return document;
+}
+
+void document_release(const struct document *document)
+{
+    struct kept *kept = (struct kept *)(uintptr_t)document;
+
+    if (!kept || atomic_fetch_sub_explicit(&kept->references, 1, memory_order_acq_rel) > 1)
+        return;
+    free((void *)(uintptr_t)kept->document.plain);
+    free((void *)(uintptr_t)kept->document.gzip);
+    free(kept);
+}
+
+static size_t cost(const struct entry *entry)
+{
+    const struct document *document = entry->document;
+
+    return sizeof *entry + strlen(entry->name) + sizeof(struct kept) + document->gzip_length +
+           (document->plain ? document->plain_length : 0);
+}
+
+struct document_cache *document_cache_new(size_t max_bytes)
+{
+    struct document_cache *cache = or_abort(calloc(1, sizeof *cache));
+
+    cache->max_bytes = max_bytes;
+    cache->seed = secret_random_u64();
+    for (size_t i = 0; i < SHARDS; i++)
+        pthread_mutex_init(&cache->shards[i].lock, NULL);
+    return cache;
+}
+
+/* All kinds of one package have one bucket. The seed keeps uploaders from choosing it. */
+static uint64_t hash(const struct document_cache *cache, int64_t repository_id, const char *name)
+{
+    uint64_t sum = cache->seed ^ (uint64_t)repository_id * UINT64_C(0x9e3779b97f4a7c15);
+
+    for (; *name; name++)
+        sum = (sum ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    sum ^= sum >> 32;
+    sum *= UINT64_C(0xd6e8feb86659fd93);
+    return sum ^ sum >> 32;
+}
+
+static struct shard *shard_of(struct document_cache *cache, uint64_t sum)
+{
+    return &cache->shards[sum % SHARDS];
+}
+
+static struct entry **bucket_of(struct shard *shard, uint64_t sum)
+{
+    return &shard->buckets[sum / SHARDS % BUCKETS];
+}
+
+static bool is_of(const struct entry *entry, int64_t repository_id, const char *name)
+{
+    return entry->repository_id == repository_id && !strcmp(entry->name, name);
+}
+
+static struct entry *find(struct entry *entry, const struct document_key *key)
+{
+    while (entry && (entry->kind != key->kind || !is_of(entry, key->repository_id, key->name)))
+        entry = entry->next;
+    return entry;
+}
+
+/* From here on to unlink_found() the shard's lock is held. */
+static void drop(struct entry *entry)
+{
+    if (--entry->references)
+        return;
+    document_release(entry->document);
+    pthread_cond_destroy(&entry->done);
+    free(entry);
+}
+
+static void leave_line(struct shard *shard, struct entry *entry)
+{
+    *(entry->newer ? &entry->newer->older : &shard->newest) = entry->older;
+    *(entry->older ? &entry->older->newer : &shard->oldest) = entry->newer;
+    entry->newer = entry->older = NULL;
+}
+
+static void join_line(struct shard *shard, struct entry *entry)
+{
+    entry->older = shard->newest;
+    *(shard->newest ? &shard->newest->newer : &shard->oldest) = entry;
+    shard->newest = entry;
+}
+
+static struct entry *link_entry(struct entry **bucket, const struct document_key *key)
+{
+    size_t size = strlen(key->name) + 1;
+    struct entry *entry = or_abort(calloc(1, sizeof *entry + size));
+
+    entry->repository_id = key->repository_id;
+    entry->kind = key->kind;
+    memcpy(entry->name, key->name, size);
+    pthread_cond_init(&entry->done, NULL);
+    entry->references = 2; /* the bucket's and the renderer's */
+    entry->is_linked = true;
+    entry->next = *bucket;
+    *bucket = entry;
+    return entry;
+}
+
+static void unlink_entry(struct document_cache *cache, struct shard *shard, struct entry **at)
+{
+    struct entry *entry = *at;
+
+    *at = entry->next;
+    entry->is_linked = false;
+    if (entry->is_counted) {
+        entry->is_counted = false;
+        leave_line(shard, entry);
+        atomic_fetch_sub(&cache->bytes, cost(entry));
+        atomic_fetch_sub(&cache->documents, 1);
+    }
+    drop(entry);
+}
+
+static void unlink_found(struct document_cache *cache, struct shard *shard, struct entry *entry)
+{
+    struct entry **at = bucket_of(shard, hash(cache, entry->repository_id, entry->name));
+
+    while (*at != entry)
+        at = &(*at)->next;
+    unlink_entry(cache, shard, at);
+}
+
+/* The oldest goes; what was asked for since it last came up gets a second chance, all of a shard if
+ * need be. */
+static bool evict_one(struct document_cache *cache, struct shard *shard)
+{
+    struct entry *entry, *last;
+    bool all_were_used = false;
+
+    pthread_mutex_lock(&shard->lock);
+    last = shard->newest;
+    while ((entry = shard->oldest) && entry->was_used && !all_were_used) {
+        entry->was_used = false;
+        leave_line(shard, entry);
+        join_line(shard, entry);
+        all_were_used = entry == last;
+    }
+    if (all_were_used)
+        entry = NULL;
+    if (entry) {
+        unlink_found(cache, shard, entry);
+        atomic_fetch_add(&cache->evictions, 1);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return entry;
+}
+
+/* Two vain rounds mean that all of it is asked for meanwhile; then the next render goes on. */
+static void make_room(struct document_cache *cache)
+{
+    for (unsigned vain = 0; vain < 2 * SHARDS && atomic_load(&cache->bytes) > cache->max_bytes;) {
+        unsigned hand = atomic_fetch_add(&cache->hand, 1) % SHARDS;
+
+        vain = evict_one(cache, &cache->shards[hand]) ? 0 : vain + 1;
+    }
+}
+
+static enum status render_now(struct document_cache *cache, document_render render, void *context,
+                              const struct document **out, struct error *err)
+{
+    struct strbuf text;
+    int64_t modified_us = 0;
+    size_t length;
+    char *bytes;
+    enum status rc;
+
+    atomic_fetch_add(&cache->renders, 1);
+    strbuf_init(&text, NULL, RENDER_MAX);
+    if (!(rc = render(context, &text, &modified_us, err)) && strbuf_failed(&text))
+        rc = fail(err, STATUS_INTERNAL, "", "a document passes %zu bytes", RENDER_MAX);
+    if (rc) {
+        strbuf_free(&text);
+        return rc;
+    }
+    bytes = strbuf_detach(&text, &length);
+    *out = make(bytes, length, modified_us);
+    return STATUS_OK;
+}
+
+/* Puts what was rendered into the entry, unless it has been invalidated or is too large to stay. */
+static void keep(struct document_cache *cache, struct shard *shard, struct entry *entry)
+{
+    if (!entry->is_linked)
+        return;
+    if (entry->status || cost(entry) > cache->max_bytes / WHOLE_SHARE) {
+        unlink_found(cache, shard, entry);
+        return;
+    }
+    join_line(shard, entry);
+    entry->is_counted = true;
+    atomic_fetch_add(&cache->bytes, cost(entry));
+    atomic_fetch_add(&cache->documents, 1);
+}
+
+/* Renders an entry that this thread has linked; comes and goes with the lock held. */
+static void render_entry(struct document_cache *cache, struct shard *shard, struct entry *entry,
+                         document_render render, void *context)
+{
+    const struct document *document = NULL;
+    struct error error = {0};
+    enum status rc;
+
+    pthread_mutex_unlock(&shard->lock);
+    rc = render_now(cache, render, context, &document, &error);
+    pthread_mutex_lock(&shard->lock);
+    entry->document = document;
+    entry->status = rc;
+    entry->error = error;
+    entry->is_done = true;
+    keep(cache, shard, entry);
+    pthread_cond_broadcast(&entry->done);
+}
+
+/* The result of an entry that is done; drops the asker's reference to it. */
+static enum status take(struct entry *entry, const struct document **out, struct error *err)
+{
+    enum status rc = entry->status;
+
+    if (rc && err)
+        *err = entry->error;
+    if (!rc)
+        *out = hold(entry->document);
+    drop(entry);
+    return rc;
+}
+
+enum status document_cache_get(struct document_cache *cache, const struct document_key *key,
+                               document_render render, void *context, const struct document **out,
+                               struct error *err)
+{
+    uint64_t sum = hash(cache, key->repository_id, key->name);
+    struct shard *shard = shard_of(cache, sum);
+    struct entry **bucket = bucket_of(shard, sum), *entry;
+    bool renders = false;
+    enum status rc;
+
+    pthread_mutex_lock(&shard->lock);
+    if ((entry = find(*bucket, key))) {
+        entry->references++;
+        entry->was_used = true;
+        atomic_fetch_add_explicit(entry->is_done ? &cache->hits : &cache->misses, 1,
+                                  memory_order_relaxed);
+        while (!entry->is_done)
+            pthread_cond_wait(&entry->done, &shard->lock);
+    } else {
+        atomic_fetch_add_explicit(&cache->misses, 1, memory_order_relaxed);
+        entry = link_entry(bucket, key);
+        render_entry(cache, shard, entry, render, context);
+        renders = true;
+    }
+    rc = take(entry, out, err);
+    pthread_mutex_unlock(&shard->lock);
+    if (renders)
+        make_room(cache);
+    return rc;
+}
+
+static void forget(struct document_cache *cache, int64_t repository_id, const char *name)
+{
+    uint64_t sum = hash(cache, repository_id, name);
+    struct shard *shard = shard_of(cache, sum);
+    struct entry **at = bucket_of(shard, sum);
+
+    pthread_mutex_lock(&shard->lock);
+    while (*at)
+        if (is_of(*at, repository_id, name))
+            unlink_entry(cache, shard, at);
+        else
+            at = &(*at)->next;
+    pthread_mutex_unlock(&shard->lock);
+}
+
+void document_cache_invalidate(struct document_cache *cache, int64_t repository_id,
+                               const char *name)
+{
+    forget(cache, repository_id, name);
+    if (*name)
+        forget(cache, repository_id, "");
+}
+
+void document_cache_free(struct document_cache *cache)
+{
+    if (!cache)
+        return;
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct shard *shard = &cache->shards[i];
+
+        for (size_t bucket = 0; bucket < BUCKETS; bucket++)
+            while (shard->buckets[bucket])
+                unlink_entry(cache, shard, &shard->buckets[bucket]);
+        pthread_mutex_destroy(&shard->lock);
+    }
+    free(cache);
+}
+
+void document_cache_stats(const struct document_cache *cache, struct document_cache_stats *out)
+{
+    *out = (struct document_cache_stats){
+        .hits = atomic_load(&cache->hits),
+        .misses = atomic_load(&cache->misses),
+        .renders = atomic_load(&cache->renders),
+        .evictions = atomic_load(&cache->evictions),
+        .bytes = atomic_load(&cache->bytes),
+        .documents = atomic_load(&cache->documents),
+    };
+}
