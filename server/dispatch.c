@@ -49,7 +49,7 @@ static const struct {
 /* Headers that a failure keeps from what the handler had set; the others describe an answer that
  * is not sent. */
 static const char *const kept_headers[] = {"Allow", "Content-Range", "WWW-Authenticate",
-                                           "Retry-After", "npm-notice"};
+                                           "Retry-After", "Upload-Limit", "npm-notice"};
 
 enum { PROBLEM_MAX = 16 * 1024, REASON_MAX = 160 };
 

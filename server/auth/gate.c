@@ -206,7 +206,7 @@ static enum status limited_read(struct reader *base, void *buffer, size_t size, 
 /* Bodies that nobody reads are dropped behind the answer; this much of them is not worth a word. */
 enum { UNASKED_BODY_MAX = 64 * 1024 };
 
-static enum status check_size(struct request *req)
+static enum status check_size(struct request *req, struct response *res)
 {
     const struct route *route = req->route;
     int64_t limit = route->body_max;
@@ -218,8 +218,10 @@ static enum status check_size(struct request *req)
         return STATUS_OK;
     if (!limit)
         return req->content_length > UNASKED_BODY_MAX ? too_large(&req->error, 0) : STATUS_OK;
-    if (req->content_length > limit)
+    if (req->content_length > limit) {
+        response_header_format(req, res, "Upload-Limit", "max-size=%lld", (long long)limit);
         return too_large(&req->error, limit);
+    }
     reader = arena_alloc(req->arena, sizeof *reader);
     *reader = (struct limited_reader){{limited_read, NULL}, req->body, limit, limit};
     req->body = &reader->reader;
@@ -251,5 +253,5 @@ enum status gate_check(struct request *req, struct response *res)
         return rc;
     if ((rc = check_length(req)))
         return rc;
-    return check_size(req);
+    return check_size(req, res);
 }
