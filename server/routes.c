@@ -1,6 +1,6 @@
 #include "server/routes.h"
 
 const struct mount *const mounts[] = {
-    NULL,
+    &artifacts_mount,
 };
-const size_t mount_count = 0;
+const size_t mount_count = sizeof mounts / sizeof *mounts;

@@ -40,6 +40,7 @@ check_own_include() { # FILE LINE PATH
 doors() {
     case $1 in
     civetweb.h) echo server/listener.c server/civetweb_shim.c ;;
+    unicase.h | unictype.h | uninorm.h | unistr.h) echo protocols/artifacts/path.c ;;
     openssl/*) echo storage/blobs/digest.c storage/memory/secret.c server/tls.c ;;
     sqlite3.h) echo storage/metadata/db_sqlite.c ;;
     libpq-fe.h) echo storage/metadata/db_postgres.c ;;
