@@ -94,8 +94,8 @@ enum setting_origin settings_origin(const struct settings *settings, const char 
 /* Writes the commented example file, and the page docs/settings.md. */
 void settings_write_example(FILE *out);
 void settings_write_page(FILE *out);
-/* The flags, for --help. */
-void settings_write_flags(enum setting_group group, FILE *out);
+/* The flags, for --help; one may be left out by its name. */
+void settings_write_flags(enum setting_group group, const char *except, FILE *out);
 /* "name: value" lines with where each came from, or one JSON object; secrets are not shown. */
 void settings_write_values(const struct settings *settings, bool as_json, FILE *out);
 

@@ -96,13 +96,13 @@ void settings_write_page(FILE *out)
     }
 }
 
-void settings_write_flags(enum setting_group group, FILE *out)
+void settings_write_flags(enum setting_group group, const char *except, FILE *out)
 {
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *row = &settings_table[i];
         char flag[48];
 
-        if (!(setting_group(row) & group))
+        if (!(setting_group(row) & group) || (except && !strcmp(row->name, except)))
             continue;
         snprintf(flag, sizeof flag, "--%s", row->name);
         for (char *at = flag; (at = strchr(at, '_')); at++)

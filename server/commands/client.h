@@ -1,6 +1,9 @@
-/* A client command's way to the server: whose URL and token, and one call to /api/v1. */
+/* A client command's way to the server: whose URL and token, and calls to /api/v1. */
 #pragma once
 #include "server/commands/command.h"
+
+struct json;
+struct strbuf;
 
 /* Options that every client command takes. */
 extern const struct command_option client_options[];
@@ -10,3 +13,23 @@ extern const struct command_option client_options[];
 enum status client_load_settings(const struct command_call *call, struct settings *settings,
                                  int *argc, const char **argv, const char *const *environment,
                                  struct error *err);
+
+/* What the server answered; client_answer_clear() gives it back. */
+struct client_answer {
+    int code;
+    struct json *json; /* NULL where there is no body */
+};
+void client_answer_clear(struct client_answer *answer);
+
+/* Asks the server. path begins with '/'; body is a JSON document, NULL for none. STATUS_OK only
+ * where the answer's code is 2xx; else err has the server's own sentence. */
+enum status client_ask(const struct command_call *call, const char *method, const char *path,
+                       const struct strbuf *body, struct client_answer *answer, struct error *err);
+
+/* "/api/v1/orgs/%s/…" with each text percent-encoded. In the call's arena. */
+char *client_path(const struct command_call *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Splits "ORG/NAME". STATUS_INVALID with a sentence where it is nothing like it. */
+enum status client_split_repository(const struct command_call *call, const char *text,
+                                    const char **org, const char **name, struct error *err);

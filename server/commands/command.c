@@ -49,8 +49,10 @@ const char **command_option_list(const struct command_call *call, const char *na
     return list;
 }
 
-static enum exit_code exit_code(enum status status)
+static enum exit_code exit_code(const struct command *command, enum status status)
 {
+    bool is_local = command->settings != SETTING_CLIENT;
+
     switch (status) {
     case STATUS_OK: return EXIT_DONE;
     case STATUS_UNAUTHENTICATED:
@@ -61,16 +63,15 @@ static enum exit_code exit_code(enum status status)
     case STATUS_TIMEOUT:
     case STATUS_READ_ONLY:
     case STATUS_FULL:
-    case STATUS_INTERNAL: return EXIT_UNREACHABLE;
+    case STATUS_INTERNAL: return is_local ? EXIT_REFUSED : EXIT_UNREACHABLE;
     default: return EXIT_REFUSED;
     }
 }
 
 int command_fail(const struct command_call *call, const struct error *err)
 {
-    (void)call;
     fprintf(stderr, "packhouse: %s\n", err->message[0] ? err->message : status_word(err->status));
-    return exit_code(err->status);
+    return exit_code(call->command, err->status);
 }
 
 int command_usage(const struct command_call *call, const char *format, ...)

@@ -17,7 +17,7 @@ static void write_row(const struct command *row, FILE *out)
 
     fputs("  ", out);
     width = write_form(row, out);
-    fprintf(out, "%*s %s\n", width < 36 ? 36 - width : 0, "", row->summary);
+    fprintf(out, "%*s %s\n", width < 40 ? 40 - width : 0, "", row->summary);
 }
 
 static void write_group(const char *title, bool of_client, FILE *out)
@@ -60,6 +60,14 @@ static void write_options(const struct command_option *options, FILE *out)
     }
 }
 
+static bool has_option(const struct command *command, const char *name)
+{
+    for (const struct command_option *row = command->options; row && row->name; row++)
+        if (!strcmp(row->name, name))
+            return true;
+    return false;
+}
+
 void help_command(const struct command *command, FILE *out)
 {
     static const struct command_option common[] = {
@@ -77,12 +85,12 @@ void help_command(const struct command *command, FILE *out)
     write_options(common, out);
     if (command->settings == SETTING_CLIENT) {
         write_options(client_options, out);
-        settings_write_flags(SETTING_CLIENT, out);
+        settings_write_flags(SETTING_CLIENT, has_option(command, "repo") ? "repo" : NULL, out);
     }
     if (command->settings == SETTING_SERVER) {
         fputs("\nsettings, each also a line of the file --config FILE or a variable "
               "(PACKHOUSE_LISTEN=…):\n",
               out);
-        settings_write_flags(SETTING_SERVER, out);
+        settings_write_flags(SETTING_SERVER, NULL, out);
     }
 }

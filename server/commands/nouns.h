@@ -2,8 +2,17 @@
 #pragma once
 #include "server/commands/command.h"
 
+extern const struct command account_commands[];
 extern const struct command admin_commands[];
+extern const struct command audit_commands[];
 extern const struct command config_commands[];
+extern const struct command grant_commands[];
 extern const struct command init_commands[];
+extern const struct command login_commands[];
+extern const struct command org_commands[];
+extern const struct command repo_commands[];
+extern const struct command status_commands[];
+extern const struct command token_commands[];
 extern const struct command verify_commands[];
 extern const struct command version_commands[];
+extern const struct command whoami_commands[];

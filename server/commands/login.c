@@ -1,0 +1,92 @@
+/* `packhouse login`: remembers a server and a token. */
+#include "server/commands/nouns.h"
+#include "server/commands/output.h"
+#include "server/commands/profile.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { TOKEN_MAX = 512 };
+
+/* Reads one line; on a terminal, unseen. */
+static enum status ask_for_token(char line[TOKEN_MAX], struct error *err)
+{
+    bool is_terminal = isatty(STDIN_FILENO);
+    struct termios before, unseen;
+    char *got;
+
+    if (is_terminal && !tcgetattr(STDIN_FILENO, &before)) {
+        unseen = before;
+        unseen.c_lflag &= ~(tcflag_t)ECHO;
+        fputs("Token (not shown): ", stderr);
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
+    } else {
+        is_terminal = false;
+    }
+    got = fgets(line, TOKEN_MAX, stdin);
+    if (is_terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fputc('\n', stderr);
+    }
+    if (got)
+        line[strcspn(line, "\r\n")] = '\0';
+    if (!got || !*line)
+        return fail(err, STATUS_INVALID, "", "no token was given");
+    return STATUS_OK;
+}
+
+static int save(struct command_call *call, const struct settings *settings,
+                const struct client_answer *me)
+{
+    const char *name = call->profile ? call->profile : getenv("PACKHOUSE_PROFILE");
+    const char *account = json_text(json_get(me->json, "name"));
+    struct error err = {0};
+    char *path;
+
+    name = name && *name ? name : "default";
+    if (!strcmp(name, "none"))
+        return command_usage(call, "a profile cannot be called none");
+    if (profile_write(name, settings, call->arena, &err) ||
+        profile_path(name, call->arena, &path, &err))
+        return command_fail(call, &err);
+    return output_done(call, me->json, "You are %s at %s. Kept in %s.", account ? account : "known",
+                       settings->url, path);
+}
+
+static int login(struct command_call *call)
+{
+    struct settings settings = *call->settings; /* its texts stay the call's */
+    const struct settings *given = call->settings;
+    struct client_answer me = {0};
+    struct error err = {0};
+    char line[TOKEN_MAX];
+    int code;
+
+    if (!*settings.token) {
+        if (ask_for_token(line, &err))
+            return command_usage(call, "%s", err.message);
+        settings.token = line;
+    }
+    call->settings = &settings;
+    if (client_ask(call, "GET", "/api/v1/whoami", NULL, &me, &err))
+        code = command_fail(call, &err);
+    else
+        code = save(call, &settings, &me);
+    client_answer_clear(&me);
+    call->settings = given;
+    return code;
+}
+
+const struct command login_commands[] = {
+    {"login", NULL, NULL, "Remembers a server and a token, so that no other command needs them",
+     "The token is asked for, or read from standard input, where --token is not given; it is "
+     "tried\n"
+     "first. It is kept in $XDG_CONFIG_HOME/packhouse/NAME.yaml, which only you can read.\n\n"
+     "packhouse login --url https://packages.example.com", NULL, SETTING_CLIENT, login},
+    {0  },
+};
