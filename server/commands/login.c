@@ -40,44 +40,56 @@ static enum status ask_for_token(char line[TOKEN_MAX], struct error *err)
     return STATUS_OK;
 }
 
-static int save(struct command_call *call, const struct settings *settings,
-                const struct client_answer *me)
+/* Which profile to make, and where it will be. */
+static enum status name_profile(const struct command_call *call, const char **name, char **path,
+                                struct error *err)
 {
-    const char *name = call->profile ? call->profile : getenv("PACKHOUSE_PROFILE");
-    const char *account = json_text(json_get(me->json, "name"));
-    struct error err = {0};
-    char *path;
+    const char *variable = getenv("PACKHOUSE_PROFILE");
 
-    name = name && *name ? name : "default";
-    if (!strcmp(name, "none"))
-        return command_usage(call, "a profile cannot be called none");
-    if (profile_write(name, settings, call->arena, &err) ||
-        profile_path(name, call->arena, &path, &err))
-        return command_fail(call, &err);
-    return output_done(call, me->json, "You are %s at %s. Kept in %s.", account ? account : "known",
-                       settings->url, path);
+    *name = call->profile ? call->profile : variable && *variable ? variable : "default";
+    if (!strcmp(*name, "none"))
+        return fail(err, STATUS_INVALID, "", "a profile cannot be called none");
+    return profile_path(*name, call->arena, path, err);
+}
+
+/* Tries the token before it is kept. */
+static int save(const struct command_call *call, const char *name, const char *path)
+{
+    struct client_answer me = {0};
+    struct error err = {0};
+    const char *account;
+    int code;
+
+    if (client_ask(call, "GET", "/api/v1/whoami", NULL, &me, &err) ||
+        profile_write(name, call->settings, call->arena, &err)) {
+        code = command_fail(call, &err);
+    } else {
+        account = json_text(json_get(me.json, "name"));
+        code = output_done(call, me.json, "You are %s at %s. Kept in %s.",
+                           account ? account : "known", call->settings->url, path);
+    }
+    client_answer_clear(&me);
+    return code;
 }
 
 static int login(struct command_call *call)
 {
-    struct settings settings = *call->settings; /* its texts stay the call's */
     const struct settings *given = call->settings;
-    struct client_answer me = {0};
+    struct settings settings = *given; /* its texts stay the call's */
     struct error err = {0};
-    char line[TOKEN_MAX];
+    char line[TOKEN_MAX], *path;
+    const char *name;
     int code;
 
+    if (name_profile(call, &name, &path, &err))
+        return command_usage(call, "%s", err.message);
     if (!*settings.token) {
         if (ask_for_token(line, &err))
             return command_usage(call, "%s", err.message);
         settings.token = line;
     }
     call->settings = &settings;
-    if (client_ask(call, "GET", "/api/v1/whoami", NULL, &me, &err))
-        code = command_fail(call, &err);
-    else
-        code = save(call, &settings, &me);
-    client_answer_clear(&me);
+    code = save(call, name, path);
     call->settings = given;
     return code;
 }
