@@ -1,7 +1,58 @@
 #include "server/routes.h"
 
+#include "server/admin/admin.h"
+#include "server/router.h"
+
 const struct mount *const mounts[] = {
     &npm_mount,
     &artifacts_mount,
+    &admin_mount,
 };
 const size_t mount_count = sizeof mounts / sizeof *mounts;
+
+static const char *const access_names[] = {
+    [ACCESS_UNDECIDED] = "undecided",
+    [ANYONE] = "anyone",
+    [SIGNED_IN] = "signed-in",
+    [MAY_READ] = "read",
+    [MAY_PUBLISH] = "publish",
+    [MAY_TAG] = "tag",
+    [MAY_DELETE] = "delete",
+    [MAY_ADMIN_REPOSITORY] = "admin-repository",
+    [MAY_ADMIN_ORG] = "admin-org",
+    [MAY_AUDIT] = "audit",
+    [MAY_ADMIN_INSTANCE] = "admin-instance",
+    [HANDLER_DECIDES] = "handler-decides",
+};
+
+void routes_print(FILE *out)
+{
+    for (size_t i = 0; i < mount_count; i++)
+        for (size_t row = 0; row < mounts[i]->count; row++) {
+            const struct route *route = &mounts[i]->routes[row];
+
+            fprintf(out, "%-6s %-16s %s%s\n", method_name(route->method),
+                    access_names[route->access], mounts[i]->prefix, route->pattern);
+        }
+}
+
+/* Patterns and prefixes are texts of this program, without a character that JSON would escape. */
+void routes_print_json(FILE *out)
+{
+    const char *comma = "";
+
+    fputs("[", out);
+    for (size_t i = 0; i < mount_count; i++)
+        for (size_t row = 0; row < mounts[i]->count; row++, comma = ",") {
+            const struct route *route = &mounts[i]->routes[row];
+
+            fprintf(out,
+                    "%s\n {\"mount\":\"%s\",\"method\":\"%s\",\"path\":\"%s%s\",\"access\":\"%s\","
+                    "\"body\":%s,\"stranger\":%d}",
+                    comma, mounts[i]->name, method_name(route->method), mounts[i]->prefix,
+                    route->pattern, access_names[route->access],
+                    route->body_max || route->body_limit ? "true" : "false",
+                    mounts[i]->stranger_gets_403 ? 403 : 404);
+        }
+    fputs("\n]\n", out);
+}

@@ -6,6 +6,8 @@
 extern const struct mount *const mounts[];
 extern const size_t mount_count;
 
-/* Prints the tables as JSON, one row an object: what the OpenAPI page and the walls are tested
+/* Prints the tables for people. */
+void routes_print(FILE *out);
+/* Prints them as JSON, one row an object: what the OpenAPI page and the walls are tested
  * against. */
 void routes_print_json(FILE *out);

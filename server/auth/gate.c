@@ -74,21 +74,24 @@ static enum status needs_sign_in(struct request *req, struct response *res)
     return fail(&req->error, STATUS_UNAUTHENTICATED, "", "this needs a token that is allowed to");
 }
 
-/* May see it, may not do this to it. */
-static enum status forbidden(struct request *req, enum action action, const char *what)
+enum status gate_forbidden(struct request *req, enum action action, const char *what)
 {
     return fail(&req->error, STATUS_FORBIDDEN, "", "%s may not do this: %s on %s is missing",
                 req->principal->name, action_name(action), what);
 }
 
-/* The one answer about a repository that is not there, or not for these eyes. */
-static enum status no_repository(struct request *req, const char *org, const char *repo)
+enum status gate_no_repository(struct request *req, const char *path)
 {
     if (req->mount->stranger_gets_403)
         return fail(&req->error, STATUS_FORBIDDEN, "",
-                    "there is no repository %s/%s that this token may read", org, repo);
-    return fail(&req->error, STATUS_NOT_FOUND, "no-such-repository",
-                "there is no repository %s/%s", org, repo);
+                    "there is no repository %s that this token may read", path);
+    return fail(&req->error, STATUS_NOT_FOUND, "no-such-repository", "there is no repository %s",
+                path);
+}
+
+enum status gate_no_org(struct request *req, const char *org)
+{
+    return fail(&req->error, STATUS_NOT_FOUND, "no-such-org", "there is no org %s", org);
 }
 
 /* The package that the path names, as globs see it; NULL where it names none. */
@@ -123,26 +126,29 @@ static enum status check_repository(struct request *req, struct response *res, e
     if (is_anonymous(req))
         return needs_sign_in(req, res);
     if (rc || !access_sees(req->principal, repository))
-        return no_repository(req, org, repo);
+        return gate_no_repository(req, arena_format(req->arena, "%s/%s", org, repo));
     req->repository = repository;
     if (action == REPO_READ && (package || is_impossible))
         return request_no_package(req);
-    return forbidden(req, action, arena_format(req->arena, "%s/%s%s%s", org, repo,
+    return gate_forbidden(req, action, arena_format(req->arena, "%s/%s%s%s", org, repo,
                                                package ? ", package " : "",
                                                package ? package : ""));
 }
 
-static enum status check_org(struct request *req, struct response *res, enum action action)
+enum status gate_check_org(struct request *req, const char *org, enum action action)
 {
-    const char *org = request_param(req, "org");
-
-    if (is_anonymous(req))
-        return needs_sign_in(req, res);
     if (access_allows_org(req->principal, org, action))
         return STATUS_OK;
     if (access_sees_org(req->principal, org))
-        return forbidden(req, action, org);
-    return fail(&req->error, STATUS_NOT_FOUND, "no-such-org", "there is no org %s", org);
+        return gate_forbidden(req, action, org);
+    return gate_no_org(req, org);
+}
+
+static enum status check_org(struct request *req, struct response *res, enum action action)
+{
+    if (is_anonymous(req))
+        return needs_sign_in(req, res);
+    return gate_check_org(req, request_param(req, "org"), action);
 }
 
 static enum status check_access(struct request *req, struct response *res)

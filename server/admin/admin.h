@@ -1,0 +1,32 @@
+/* /api/v1: orgs, repositories, accounts, grants and tokens, as people and scripts manage them. One
+ * noun a file; the table of routes is mount.c, and docs/openapi.yaml says the same in public. */
+#pragma once
+#include "protocols/http/response.h"
+#include "protocols/http/route.h"
+#include "storage/catalog/access.h"
+
+extern const struct mount admin_mount;
+
+enum status admin_create_org(struct request *req, struct response *res);
+enum status admin_list_orgs(struct request *req, struct response *res);
+enum status admin_create_repository(struct request *req, struct response *res);
+enum status admin_list_repositories(struct request *req, struct response *res);
+enum status admin_get_repository(struct request *req, struct response *res);
+enum status admin_change_repository(struct request *req, struct response *res);
+
+enum status admin_create_account(struct request *req, struct response *res);
+enum status admin_list_accounts(struct request *req, struct response *res);
+enum status admin_whoami(struct request *req, struct response *res);
+
+enum status admin_add_grant(struct request *req, struct response *res);
+enum status admin_list_grants(struct request *req, struct response *res);
+enum status admin_remove_grant(struct request *req, struct response *res);
+
+enum status admin_create_token(struct request *req, struct response *res);
+enum status admin_list_tokens(struct request *req, struct response *res);
+enum status admin_revoke_token(struct request *req, struct response *res);
+enum status admin_revoke_this_token(struct request *req, struct response *res);
+
+enum status admin_list_audit(struct request *req, struct response *res);
+enum status admin_list_org_audit(struct request *req, struct response *res);
+enum status admin_explain_access(struct request *req, struct response *res);

@@ -1,0 +1,38 @@
+#include "server/admin/admin.h"
+
+#include "config/settings.h"
+
+static int64_t body_max(const struct settings *settings)
+{
+    return settings->api_body_max;
+}
+
+static const struct route routes[] = {
+    {METHOD_POST,   "/orgs",                          MAY_ADMIN_INSTANCE,   0, admin_create_org,         body_max},
+    {METHOD_GET,    "/orgs",                          SIGNED_IN,            0, admin_list_orgs,          NULL    },
+    {METHOD_POST,   "/orgs/:org/repositories",        MAY_ADMIN_ORG,        0, admin_create_repository,  body_max},
+    {METHOD_GET,    "/orgs/:org/repositories",        HANDLER_DECIDES,      0, admin_list_repositories,  NULL    },
+    {METHOD_GET,    "/orgs/:org/repositories/:repo",  MAY_READ,             0, admin_get_repository,     NULL    },
+    {METHOD_PATCH,  "/orgs/:org/repositories/:repo",  MAY_ADMIN_REPOSITORY, 0, admin_change_repository,  body_max},
+    {METHOD_GET,    "/orgs/:org/audit",               MAY_AUDIT,            0, admin_list_org_audit,     NULL    },
+    {METHOD_POST,   "/accounts",                      MAY_ADMIN_INSTANCE,   0, admin_create_account,     body_max},
+    {METHOD_GET,    "/accounts",                      MAY_ADMIN_INSTANCE,   0, admin_list_accounts,      NULL    },
+    {METHOD_GET,    "/whoami",                        SIGNED_IN,            0, admin_whoami,             NULL    },
+    {METHOD_POST,   "/grants",                        HANDLER_DECIDES,      0, admin_add_grant,          body_max},
+    {METHOD_GET,    "/grants",                        HANDLER_DECIDES,      0, admin_list_grants,        NULL    },
+    {METHOD_DELETE, "/grants/:id",                    HANDLER_DECIDES,      0, admin_remove_grant,       NULL    },
+    {METHOD_POST,   "/tokens",                        HANDLER_DECIDES,      0, admin_create_token,       body_max},
+    {METHOD_GET,    "/tokens",                        SIGNED_IN,            0, admin_list_tokens,        NULL    },
+    {METHOD_DELETE, "/tokens/:id",                    HANDLER_DECIDES,      0, admin_revoke_token,       NULL    },
+    {METHOD_POST,   "/tokens/revoke",                 ANYONE,               0, admin_revoke_this_token,  body_max},
+    {METHOD_GET,    "/access/explain",                HANDLER_DECIDES,      0, admin_explain_access,     NULL    },
+    {METHOD_GET,    "/audit",                         MAY_ADMIN_INSTANCE,   0, admin_list_audit,         NULL    },
+};
+
+const struct mount admin_mount = {
+    .prefix = "/api/v1",
+    .name = "api",
+    .routes = routes,
+    .count = sizeof routes / sizeof *routes,
+    .challenge = CHALLENGE_BOTH,
+};
