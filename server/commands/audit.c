@@ -5,10 +5,10 @@
 static int list(struct command_call *call)
 {
     static const struct output_column columns[] = {
-        {"time",   "TIME"},
+        {"at",     "TIME"},
         {"actor",        "WHO"},
         {"action","DID"},
-        {"resource", "TO"},
+        {"target", "TO"},
         {"peer",        "FROM"},
         {0   },
     };

@@ -6,6 +6,7 @@ const struct command *const command_table[] = {
     verify_commands,
     admin_commands,
     config_commands,
+    routes_commands,
     version_commands,
     login_commands,
     whoami_commands,

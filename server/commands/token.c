@@ -86,7 +86,7 @@ static int list(struct command_call *call)
         {"id",           "ID"},
         {"account",              "ACCOUNT"},
         {"name","NAME"},
-        {"prefix",         "BEGINS"},
+        {"hint",           "LOOKS"},
         {"repositories",              "REPOSITORIES"},
         {"expires_at","EXPIRES"},
         {"used_at", "USED"},
