@@ -22,7 +22,7 @@ enum { PIECES_MAX = 16 };
 struct pattern {
     const struct mount *mount;
     const struct route *route; /* NULL: the mount's prefix alone */
-    size_t count, prefix; /* so many pieces; so many of them are the mount's */
+    size_t count, prefix;      /* so many pieces; so many of them are the mount's */
     struct piece pieces[PIECES_MAX];
     const char *names[PIECES_MAX]; /* of the parameters, each with its NUL */
     size_t name_count;
@@ -36,9 +36,10 @@ struct router {
     size_t prefix_count;
 };
 
-static const char *const methods[METHOD_COUNT] = {
-    [METHOD_GET] = "GET",   [METHOD_HEAD] = "HEAD",   [METHOD_PUT] = "PUT",
-    [METHOD_POST] = "POST", [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
+static const char *const methods[METHOD_COUNT + 1] = {
+    [METHOD_GET] = "GET",           [METHOD_HEAD] = "HEAD",   [METHOD_PUT] = "PUT",
+    [METHOD_POST] = "POST",         [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
+    [METHOD_COUNT] = "this method", /* one that no route has, such as OPTIONS */
 };
 
 const char *method_name(enum method method)
@@ -91,8 +92,8 @@ static enum status parse_pieces(struct arena *arena, struct pattern *pattern, co
                     return bad_pattern(err, mount, text, "names a parameter twice");
             pattern->names[pattern->name_count++] =
                 arena_copy_bytes(arena, piece.text, piece.length);
-            piece.joins = mount->joins_scopes && (piece_is(&piece, "package") ||
-                                                  piece_is(&piece, "file"));
+            piece.joins =
+                mount->joins_scopes && (piece_is(&piece, "package") || piece_is(&piece, "file"));
         }
         pattern->pieces[pattern->count++] = piece;
     }
@@ -130,10 +131,8 @@ static enum status check_access(const struct pattern *pattern, struct error *err
     case ANYONE:
     case SIGNED_IN:
     case MAY_ADMIN_INSTANCE:
-    case HANDLER_DECIDES:
-        return STATUS_OK;
-    case ACCESS_UNDECIDED:
-        break;
+    case HANDLER_DECIDES: return STATUS_OK;
+    case ACCESS_UNDECIDED: break;
     }
     return bad_pattern(err, pattern->mount, text, "does not say who may");
 }
@@ -268,9 +267,7 @@ static bool match(const struct pattern *pattern, const struct path *path,
                 return false;
             at += taken;
             break;
-        case PIECE_REST:
-            at = path->count;
-            break;
+        case PIECE_REST: at = path->count; break;
         }
     }
     starts[pattern->count] = at;
