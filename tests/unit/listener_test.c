@@ -1,0 +1,713 @@
+/* A real listener with a small answerer, spoken to over raw sockets: what clients send that they
+ * should not, and what becomes of the connection afterwards. */
+#include "server/listener.h"
+
+#include "config/clock.h"
+#include "config/log.h"
+#include "protocols/http/response.h"
+#include "server/dispatch.h"
+#include "server/metrics.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/stream.h"
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FILE_BYTES = 8 * 1024 * 1024, WAIT_MS = 10000 };
+
+/* The answers. */
+
+static int stored_fd = -1;
+
+static enum status swallow(struct request *req, int64_t *total)
+{
+    char *buffer = arena_alloc(req->arena, 65536);
+    size_t got;
+    enum status rc;
+
+    for (*total = 0; !(rc = reader_read(req->body, buffer, 65536, &got, &req->error)) && got;)
+        *total += (int64_t)got;
+    return rc;
+}
+
+static void answer(void *context, struct request *req, struct response *res)
+{
+    int64_t total = 0;
+    enum status rc = STATUS_OK;
+
+    (void)context;
+    if (!strcmp(req->target, "/hello")) {
+        respond_text(req, res, 200, "text/plain", "hello\n");
+    } else if (!strcmp(req->target, "/sink") && !(rc = swallow(req, &total))) {
+        respond_text(req, res, 201, "text/plain",
+                     arena_format(req->arena, "got %lld\n", (long long)total));
+    } else if (!strcmp(req->target, "/refuse")) {
+        respond_text(req, res, 403, "text/plain", "no\n");
+    } else if (!strcmp(req->target, "/refuse-late")) {
+        respond_text(req, res, 403, "text/plain", "no\n");
+        res->read_body_first = true;
+    } else if (!strcmp(req->target, "/file")) {
+        res->code = 200;
+        res->fd = dup(stored_fd);
+        res->file_length = FILE_BYTES;
+    } else if (!strcmp(req->target, "/slow")) {
+        nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+        respond_text(req, res, 200, "text/plain", "slow\n");
+    } else if (!strcmp(req->target, "/nothing")) {
+        respond_empty(req, res, 204);
+    } else {
+        dispatch_failure(req, res, rc ? rc : STATUS_NOT_FOUND);
+    }
+}
+
+/* The server. */
+
+static struct listener *listener;
+static struct metrics *metrics;
+static int port;
+
+static void start_with(size_t workers)
+{
+    struct listener_options options = {
+        .address = "127.0.0.1:0",
+        .workers = workers,
+        .head_max = 16384,
+        .head_timeout_ms = 400,
+        .keep_alive_timeout_ms = 1000,
+        .send_timeout_ms = 500,
+    };
+    static const struct service service = {.public_url = "http://here"};
+    struct error error = {0};
+
+    metrics = metrics_new(NULL, 0);
+    options.exchange = (struct exchange_options){
+        .service = &service, .metrics = metrics, .body_timeout_ms = 900, .answer = answer};
+    if (listener_start(&options, &listener, &error))
+        fail_msg("%s", error.message);
+    port = atoi(strrchr(listener_url(listener), ':') + 1);
+    listener_serve(listener);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    start_with(32);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    listener_stop(listener, 2000);
+    metrics_free(metrics);
+    return 0;
+}
+
+/* The client. */
+
+static int dial(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void say_bytes(int fd, const void *bytes, size_t length)
+{
+    while (length) {
+        ssize_t sent = send(fd, bytes, length, MSG_NOSIGNAL);
+
+        if (sent < 0)
+            return; /* the server may well have closed: the answer tells */
+        bytes = (const char *)bytes + sent;
+        length -= (size_t)sent;
+    }
+}
+
+static void say(int fd, const char *text)
+{
+    say_bytes(fd, text, strlen(text));
+}
+
+/* What came: the whole conversation up to the close, or until the server has been quiet. */
+struct heard {
+    char text[8192];
+    size_t length; /* of text, which is cut */
+    bool is_closed;
+};
+
+static struct heard *hear(int fd, int quiet_ms)
+{
+    static struct heard heard;
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    char more[4096];
+
+    heard = (struct heard){0};
+    while (poll(&waiting, 1, quiet_ms) > 0) {
+        ssize_t got = recv(fd, more, sizeof more, 0);
+        size_t room = sizeof heard.text - 1 - heard.length;
+
+        if (got <= 0) {
+            heard.is_closed = true;
+            break;
+        }
+        memcpy(heard.text + heard.length, more, (size_t)got < room ? (size_t)got : room);
+        heard.length += (size_t)got < room ? (size_t)got : room;
+    }
+    return &heard;
+}
+
+static int code_of(const char *text)
+{
+    return strncmp(text, "HTTP/1.1 ", 9) ? 0 : atoi(text + 9);
+}
+
+/* How many answers there are in what was heard. */
+static int answers_in(const struct heard *heard)
+{
+    int count = 0;
+
+    for (const char *at = heard->text; (at = strstr(at, "HTTP/1.1 ")); at++)
+        count += at[9] >= '1' && at[9] <= '5';
+    return count;
+}
+
+#define NEXT "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+#define ROW(code, answers, closes, text)                                                           \
+    {                                                                                              \
+        code, answers, closes, text, sizeof text - 1                                               \
+    }
+
+/* Each is followed by a well-formed request: where the head is refused, that must get no answer,
+ * for nobody knows where it begins. */
+static const struct {
+    int code, answers;
+    bool closes;
+    const char *text;
+    size_t length;
+} heads[] = {
+    ROW(200, 2, false, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(200, 2, false, "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
+    ROW(200, 1, true, "GET /hello HTTP/1.0\r\n\r\n"),
+    ROW(200, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+    ROW(200, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: TE\r\n\r\n"),
+    ROW(200, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, close\r\n\r\n"),
+    ROW(200, 1, true,
+        "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n"),
+    ROW(200, 2, false, "GET /hello HTTP/1.1\r\nHost: x\r\nX: caf\xc3\xa9\r\n\r\n"),
+    ROW(200, 2, false, "GET /hello?a=b HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(200, 2, false, "GET /hello? HTTP/1.1\r\nHost:x\r\nEmpty:\r\nBlank: \r\n\r\n"),
+    ROW(404, 2, false, "OPTIONS /hello2 HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(404, 2, false, "GET /../etc HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(201, 2, false, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"),
+    ROW(201, 2, false, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"),
+    ROW(201, 1, true,
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+    /* refused, and nothing after it is read */
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nX: a\tb\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nX: a\x01\r\n\r\n"),
+    ROW(400, 1, true, "GET /caf\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(400, 1, true, "FETCH /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(400, 1, true, "get /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(400, 1, true, "TRACE /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(400, 1, true, "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.2\r\nHost: x\r\n\r\n"),
+    ROW(400, 1, true, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\nHost: x\n\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\nX: y\r\n\r\n"),
+    ROW(400, 1, true,
+        "GET /hello HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\nContent-Length: 3\r\n\r\nabc"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length : 3\r\n\r\nabc"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\n: y\r\nContent-Length: 3\r\n\r\nabc"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\n Host: x\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nX y: z\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nnocolon\r\n\r\n"),
+    ROW(400, 1, true, "GET  /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello  HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(400, 1, true,
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    ROW(400, 1, true,
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+        "Content-Length: 3\r\n\r\nabc"),
+    ROW(400, 1, true, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\nabc"),
+    ROW(400, 1, true, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc"),
+    ROW(400, 1, true, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: -3\r\n\r\nabc"),
+    ROW(400, 1, true, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 3x\r\n\r\nabc"),
+    ROW(400, 1, true, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 0x3\r\n\r\nabc"),
+    ROW(400, 1, true, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: \r\n\r\nabc"),
+    ROW(400, 1, true,
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775807\r\n\r\nabc"),
+    ROW(400, 1, true, "PUT /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\nabc"),
+    ROW(400, 1, true, "PUT /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
+    ROW(400, 1, true,
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    ROW(400, 1, true, "PUT /sink HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    ROW(400, 1, true,
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n"),
+    ROW(411, 1, true, "PUT /sink HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(411, 1, true, "POST /sink HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(417, 1, true,
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nExpect: gold\r\nContent-Length: 3\r\n\r\nabc"),
+};
+
+static void no_head_smuggles_a_second_request(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < sizeof heads / sizeof *heads; row++) {
+        int fd = dial();
+        struct heard *heard;
+
+        say_bytes(fd, heads[row].text, heads[row].length);
+        say(fd, NEXT);
+        if (heads[row].closes)
+            shutdown(fd, SHUT_WR); /* else the server lingers for what else may come */
+        heard = hear(fd, heads[row].closes ? WAIT_MS : 60);
+        if (code_of(heard->text) != heads[row].code || answers_in(heard) != heads[row].answers ||
+            heard->is_closed != heads[row].closes)
+            fail_msg("row %zu: %s\n-> closed %d: %s", row, heads[row].text, heard->is_closed,
+                     heard->text);
+        if (heads[row].closes)
+            assert_non_null(strstr(heard->text, "\r\nConnection: close\r\n"));
+        assert_non_null(strstr(heard->text, "\r\nX-Request-Id: "));
+        close(fd);
+    }
+}
+
+static void the_head_has_63_fields_and_a_size(void **state)
+{
+    static const struct {
+        int fields, bytes, code;
+    } rows[] = {
+        {63,  10,     200},
+        {64,  10,     431},
+        {65,  10,     431},
+        {200, 10,     431},
+        {10,  1000,   200},
+        {18,  1000,   431},
+        {3,   30000,  431},
+        {3,   100000, 431}
+    };
+
+    (void)state;
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        int fd = dial();
+        char *value = calloc(1, (size_t)rows[row].bytes + 1);
+        char line[64];
+
+        memset(value, 'v', (size_t)rows[row].bytes);
+        say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n");
+        for (int i = 1; i < rows[row].fields; i++) {
+            snprintf(line, sizeof line, "X-%d: ", i);
+            say(fd, line);
+            say(fd, value);
+            say(fd, "\r\n");
+        }
+        say(fd, "\r\n");
+        shutdown(fd, SHUT_WR);
+        free(value);
+        if (code_of(hear(fd, WAIT_MS)->text) != rows[row].code)
+            fail_msg("row %zu", row);
+        close(fd);
+    }
+}
+
+/* Early answers, and whether the connection goes on behind them. */
+static const struct {
+    const char *text;
+    int answers;
+} early[] = {
+    {"PUT /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",                            2},
+    {"PUT /refuse-late HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",                       2},
+    {"PUT /absent HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",                            2},
+    {"HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n",                                                    2},
+    {"HEAD /absent HTTP/1.1\r\nHost: x\r\n\r\n",                                                   2},
+    {"GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",                             2},
+    {"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",                                                   2},
+    {"PUT /refuse HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",             1},
+    {"PUT /refuse HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 30\r\n\r\n",      1},
+    {"PUT /refuse-late HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 30\r\n\r\n",
+     1                                                                                              },
+};
+
+static void a_request_behind_an_early_answer_is_heard(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < sizeof early / sizeof *early; row++) {
+        int fd = dial();
+        struct heard *heard;
+
+        say(fd, early[row].text);
+        say(fd, NEXT);
+        heard = hear(fd, 100);
+        if (answers_in(heard) != early[row].answers)
+            fail_msg("row %zu: %s", row, heard->text);
+        if (early[row].answers == 2)
+            assert_string_equal(heard->text + heard->length - 6, "hello\n");
+        close(fd);
+    }
+}
+
+static void the_answer_to_head_has_a_length_and_no_body(void **state)
+{
+    int fd = dial();
+    struct heard *heard;
+
+    (void)state;
+    say(fd, "HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    heard = hear(fd, 60);
+    assert_non_null(strstr(heard->text, "\r\nContent-Length: 6\r\n"));
+    assert_string_equal(strstr(heard->text, "\r\n\r\n"), "\r\n\r\n");
+    close(fd);
+}
+
+static void continue_is_said_only_to_who_is_let_in(void **state)
+{
+    static const char wanted[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    int fd = dial();
+    struct heard *heard;
+
+    (void)state;
+    say(fd, "PUT /sink HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert_string_equal(hear(fd, 60)->text, wanted);
+    say(fd, "12345" NEXT);
+    heard = hear(fd, 60);
+    assert_int_equal(code_of(heard->text), 201);
+    assert_non_null(strstr(heard->text, "got 5\n"));
+    assert_int_equal(answers_in(heard), 2);
+    close(fd);
+    fd = dial();
+    say(fd, "PUT /refuse HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    shutdown(fd, SHUT_WR);
+    heard = hear(fd, WAIT_MS);
+    assert_int_equal(code_of(heard->text), 403);
+    assert_true(heard->is_closed);
+    close(fd);
+}
+
+static void a_body_cut_short_is_never_taken_for_whole(void **state)
+{
+    static const char *const texts[] = {
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n",
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n1234",
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n123",
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n",
+    };
+
+    (void)state;
+    for (size_t row = 0; row < sizeof texts / sizeof *texts; row++) {
+        int fd = dial();
+
+        say(fd, texts[row]);
+        shutdown(fd, SHUT_WR);
+        assert_int_equal(code_of(hear(fd, WAIT_MS)->text), 400);
+        close(fd);
+    }
+}
+
+/* Reads an answer with a Content-Length whole, as slowly as asked; returns the body's bytes. */
+static size_t drink(int fd, size_t sip, int pause_ms, unsigned *checksum)
+{
+    char *buffer = malloc(sip);
+    size_t total = 0;
+    bool in_body = false;
+    ssize_t got;
+
+    *checksum = 0;
+    while ((got = recv(fd, buffer, sip, 0)) > 0) {
+        char *from = buffer;
+
+        if (!in_body && (from = memmem(buffer, (size_t)got, "\r\n\r\n", 4))) {
+            from += 4;
+            in_body = true;
+        }
+        for (char *at = from; at && at < buffer + got; at++, total++)
+            *checksum = *checksum * 31 + (unsigned char)*at;
+        if (pause_ms)
+            poll(NULL, 0, pause_ms);
+    }
+    free(buffer);
+    return total;
+}
+
+static void a_file_arrives_whole_also_at_a_slow_reader(void **state)
+{
+    unsigned expected = 0, checksum;
+    char *bytes = malloc(FILE_BYTES);
+    int fd = dial();
+
+    (void)state;
+    assert_int_equal(pread(stored_fd, bytes, FILE_BYTES, 0), FILE_BYTES);
+    for (int i = 0; i < FILE_BYTES; i++)
+        expected = expected * 31 + (unsigned char)bytes[i];
+    say(fd, "GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_int_equal(drink(fd, 65536, 0, &checksum), FILE_BYTES);
+    assert_int_equal(checksum, expected);
+    close(fd);
+    fd = dial();
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){32768}, sizeof(int));
+    say(fd, "GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_int_equal(drink(fd, 65536, 20, &checksum), FILE_BYTES);
+    assert_int_equal(checksum, expected);
+    close(fd);
+    free(bytes);
+}
+
+static int64_t workers_busy(void)
+{
+    return metrics_requests_in_flight(metrics);
+}
+
+static void who_reads_nothing_is_let_go(void **state)
+{
+    int fd = dial();
+    int64_t began_ms = clock_monotonic_ms();
+
+    (void)state;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
+    say(fd, "GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
+    poll(NULL, 0, 200);
+    assert_int_equal(workers_busy(), 1);
+    while (workers_busy() && clock_monotonic_ms() - began_ms < WAIT_MS)
+        poll(NULL, 0, 20);
+    assert_int_equal(workers_busy(), 0);
+    assert_in_range(clock_monotonic_ms() - began_ms, 400, 5000);
+    close(fd);
+}
+
+/* Sends a byte every 100 ms until the server has had enough. */
+static int64_t trickle(int fd, char byte)
+{
+    int64_t began_ms = clock_monotonic_ms();
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+
+    while (poll(&waiting, 1, 100) == 0 && clock_monotonic_ms() - began_ms < WAIT_MS)
+        send(fd, &byte, 1, MSG_NOSIGNAL);
+    return clock_monotonic_ms() - began_ms;
+}
+
+static void a_slow_head_gets_408(void **state)
+{
+    int fd = dial();
+
+    (void)state;
+    say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\nX: ");
+    assert_in_range(trickle(fd, 'y'), 300, 3000);
+    shutdown(fd, SHUT_WR);
+    assert_int_equal(code_of(hear(fd, WAIT_MS)->text), 408);
+    close(fd);
+    /* also the second on a connection */
+    fd = dial();
+    say(fd, NEXT);
+    assert_int_equal(code_of(hear(fd, 60)->text), 200);
+    say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\nX: ");
+    assert_in_range(trickle(fd, 'y'), 300, 3000);
+    shutdown(fd, SHUT_WR);
+    assert_int_equal(code_of(hear(fd, WAIT_MS)->text), 408);
+    close(fd);
+}
+
+static void a_slow_body_gets_408(void **state)
+{
+    static const char *const texts[] = {
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n",
+        "PUT /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n500\r\n",
+    };
+
+    (void)state;
+    for (size_t row = 0; row < sizeof texts / sizeof *texts; row++) {
+        int fd = dial();
+
+        say(fd, texts[row]);
+        assert_in_range(trickle(fd, 'y'), 800, 5000);
+        shutdown(fd, SHUT_WR);
+        assert_int_equal(code_of(hear(fd, WAIT_MS)->text), 408);
+        close(fd);
+    }
+}
+
+static void a_body_that_pauses_is_waited_for(void **state)
+{
+    int fd = dial();
+
+    (void)state;
+    say(fd, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345");
+    poll(NULL, 0, 600);
+    say(fd, "67890");
+    assert_non_null(strstr(hear(fd, 100)->text, "got 10\n"));
+    close(fd);
+}
+
+static void idle_connections_end_without_a_word(void **state)
+{
+    int fd = dial(), silent = dial();
+    struct heard *heard;
+
+    (void)state;
+    say(fd, NEXT);
+    assert_int_equal(code_of(hear(fd, 60)->text), 200);
+    heard = hear(fd, WAIT_MS);
+    assert_true(heard->is_closed);
+    assert_int_equal(heard->length, 0);
+    heard = hear(silent, WAIT_MS);
+    assert_true(heard->is_closed);
+    close(fd);
+    close(silent);
+}
+
+static void a_large_refused_body_still_gets_its_answer(void **state)
+{
+    static const char *const texts[] = {
+        "PUT /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n",
+        "PUT /refuse-late HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n",
+    };
+    char *body = calloc(1, 3000000);
+
+    (void)state;
+    for (size_t row = 0; row < sizeof texts / sizeof *texts; row++) {
+        int fd = dial();
+
+        say(fd, texts[row]);
+        say_bytes(fd, body, row ? 3000000 : 900000);
+        assert_int_equal(code_of(hear(fd, 200)->text), 403);
+        if (row) {
+            say(fd, NEXT);
+            assert_int_equal(code_of(hear(fd, 200)->text), 200);
+        }
+        close(fd);
+    }
+    free(body);
+}
+
+static void the_library_behaves_as_the_shim_expects(void **state)
+{
+    (void)state;
+    assert_true(listener_knows_sockets(listener));
+    assert_true(listener_has_stacks(listener));
+}
+
+/* More clients than workers, each asking again and again over one connection. */
+enum { CROWD = 100, ROUNDS = 5 };
+
+static void *ask_often(void *argument)
+{
+    int *served = argument, fd = -1;
+    char text[1024];
+
+    for (int round = 0; round < ROUNDS; round++) {
+        ssize_t got = -1;
+
+        if (fd >= 0 && send(fd, NEXT, strlen(NEXT), MSG_NOSIGNAL) > 0)
+            got = recv(fd, text, sizeof text - 1, 0);
+        if (got <= 0) { /* evicted while idle: a client dials again */
+            if (fd >= 0)
+                close(fd);
+            fd = dial();
+            say(fd, NEXT);
+            got = recv(fd, text, sizeof text - 1, 0);
+        }
+        if (got > 0 && !strncmp(text, "HTTP/1.1 200", 12))
+            (*served)++;
+        poll(NULL, 0, 50);
+    }
+    poll(NULL, 0, 1500); /* holds its connection as long as it may */
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
+static void idle_clients_leave_room_for_new_ones(void **state)
+{
+    pthread_t threads[CROWD];
+    int served[CROWD] = {0};
+
+    (void)state;
+    stop(state);
+    start_with(16);
+    for (int i = 0; i < CROWD; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_often, &served[i]), 0);
+    for (int i = 0; i < CROWD; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < CROWD; i++)
+        assert_int_equal(served[i], ROUNDS);
+}
+
+static void stopping_lets_requests_finish_and_takes_no_more(void **state)
+{
+    int running = dial(), idle = dial();
+    int64_t began_ms;
+
+    (void)state;
+    say(idle, NEXT);
+    assert_int_equal(code_of(hear(idle, 60)->text), 200);
+    say(running, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+    poll(NULL, 0, 50);
+    began_ms = clock_monotonic_ms();
+    listener_stop(listener, 2000);
+    metrics_free(metrics);
+    assert_in_range(clock_monotonic_ms() - began_ms, 100, 3000);
+    assert_int_equal(code_of(hear(running, 0)->text), 200);
+    assert_true(hear(idle, 0)->is_closed);
+    start_with(32);
+    close(running);
+    close(idle);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_library_behaves_as_the_shim_expects),
+        cmocka_unit_test(no_head_smuggles_a_second_request),
+        cmocka_unit_test(the_head_has_63_fields_and_a_size),
+        cmocka_unit_test(a_request_behind_an_early_answer_is_heard),
+        cmocka_unit_test(the_answer_to_head_has_a_length_and_no_body),
+        cmocka_unit_test(continue_is_said_only_to_who_is_let_in),
+        cmocka_unit_test(a_body_cut_short_is_never_taken_for_whole),
+        cmocka_unit_test(a_file_arrives_whole_also_at_a_slow_reader),
+        cmocka_unit_test(who_reads_nothing_is_let_go),
+        cmocka_unit_test(a_slow_head_gets_408),
+        cmocka_unit_test(a_slow_body_gets_408),
+        cmocka_unit_test(a_body_that_pauses_is_waited_for),
+        cmocka_unit_test(idle_connections_end_without_a_word),
+        cmocka_unit_test(a_large_refused_body_still_gets_its_answer),
+        cmocka_unit_test(stopping_lets_requests_finish_and_takes_no_more),
+        cmocka_unit_test(idle_clients_leave_room_for_new_ones),
+    };
+    char name[] = "/tmp/listener-test-XXXXXX", block[4096];
+    int failed;
+
+    log_set_level(LOG_ERROR);
+    stored_fd = mkstemp(name);
+    unlink(name);
+    for (int at = 0; at < FILE_BYTES; at += (int)sizeof block) {
+        for (size_t i = 0; i < sizeof block; i++)
+            block[i] = (char)((at + (int)i) * 2654435761u >> 13);
+        if (write(stored_fd, block, sizeof block) != (ssize_t)sizeof block)
+            return 1;
+    }
+    failed = cmocka_run_group_tests(tests, start, stop);
+    close(stored_fd);
+    return failed;
+}
