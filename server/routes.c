@@ -1,12 +1,14 @@
 #include "server/routes.h"
 
 #include "server/admin/admin.h"
+#include "server/health.h"
 #include "server/router.h"
 
 const struct mount *const mounts[] = {
     &npm_mount,
     &artifacts_mount,
     &admin_mount,
+    &health_mount,
 };
 const size_t mount_count = sizeof mounts / sizeof *mounts;
 
