@@ -11,7 +11,6 @@
 #include "storage/memory/stream.h"
 
 #include <arpa/inet.h>
-#include <cmocka.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -25,6 +24,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 enum { FILE_BYTES = 8 * 1024 * 1024, WAIT_MS = 10000 };
 
