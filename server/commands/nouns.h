@@ -12,6 +12,7 @@ extern const struct command login_commands[];
 extern const struct command org_commands[];
 extern const struct command repo_commands[];
 extern const struct command routes_commands[];
+extern const struct command serve_commands[];
 extern const struct command status_commands[];
 extern const struct command token_commands[];
 extern const struct command verify_commands[];

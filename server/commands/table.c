@@ -3,6 +3,7 @@
 
 const struct command *const command_table[] = {
     init_commands,
+    serve_commands,
     verify_commands,
     admin_commands,
     config_commands,

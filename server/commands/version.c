@@ -1,6 +1,7 @@
 /* `packhouse version`: the commit, and the libraries as they were found at run time. */
 #include "version.inc"
 #include "server/commands/nouns.h"
+#include "server/listener.h"
 #include "storage/memory/gzip.h"
 #include "storage/memory/json.h"
 #include "storage/memory/secret.h"
@@ -23,6 +24,7 @@ static const struct {
     {"zlib",       gzip_library_versions   },
     {"jansson",    json_library_version    },
     {"libyaml",    settings_library_version},
+    {"civetweb",   listener_library_version},
 };
 
 /* Some begin with their own name. */
