@@ -222,6 +222,9 @@ static void run_alone(struct writer *writer, struct write *group)
             write->rc = STATUS_OK;
             if ((rc = commit_group(writer, write, &err)) && !write->rc)
                 fail_all(write, rc, &err);
+            if (!rc)
+                tell_caches(writer); /* now: the next failure forgets what changed */
+            forget_changes(writer);
         }
         write->next = next;
     }

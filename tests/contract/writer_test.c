@@ -4,6 +4,7 @@
 #include "tests/support/catalog_fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -130,6 +131,89 @@ static void a_group_that_does_not_fit_is_tried_one_by_one(void **state)
     assert_int_equal(with_reserve.rc, STATUS_OK);
 }
 
+static void count_change(void *context, int64_t repository_id, const char *name_norm)
+{
+    atomic_int *heard = context;
+
+    heard[repository_id]++;
+    assert_string_equal(name_norm, "changed");
+}
+
+struct named_deed {
+    int64_t number;
+    int fulls;
+    pthread_t thread;
+    struct fixture *f;
+    enum status rc;
+};
+
+static enum status change_one(struct transaction *tx, void *argument, struct error *err)
+{
+    struct named_deed *deed = argument;
+
+    tx_package_changed(tx, deed->number, "changed");
+    if (deed->fulls && deed->fulls--)
+        return fail(err, STATUS_FULL, "", "no room");
+    return STATUS_OK;
+}
+
+static atomic_bool has_begun;
+
+static enum status wait_for_five(struct transaction *tx, void *argument, struct error *err)
+{
+    struct writer_stats stats;
+
+    (void)tx;
+    (void)err;
+    atomic_store(&has_begun, true);
+    do
+        writer_stats(catalog_writer(((struct fixture *)argument)->catalog), &stats);
+    while (stats.queued < 5);
+    return STATUS_OK;
+}
+
+static void *run_named(void *context)
+{
+    struct named_deed *deed = context;
+    struct error err;
+
+    deed->rc = writer_run(catalog_writer(deed->f->catalog), change_one, deed, NULL, 0, &err);
+    return NULL;
+}
+
+static void *run_wait(void *context)
+{
+    struct fixture *f = context;
+    struct error err;
+
+    assert_int_equal(writer_run(catalog_writer(f->catalog), wait_for_five, f, NULL, 0, &err), STATUS_OK);
+    return NULL;
+}
+
+static void on_a_full_disk_caches_hear_of_what_did_fit(void **state)
+{
+    static struct named_deed deeds[5];
+    atomic_int heard[5] = {0};
+    struct fixture *f = *state;
+    const struct writer_hooks hooks = {.context = heard, .package_changed = count_change};
+    pthread_t waiting;
+
+    writer_add_hooks(catalog_writer(f->catalog), &hooks);
+    assert_int_equal(pthread_create(&waiting, NULL, run_wait, f), 0);
+    while (!atomic_load(&has_begun)) /* then the five that follow are one group */
+        sched_yield();
+    for (int i = 0; i < 5; i++) {
+        deeds[i] = (struct named_deed){.number = i, .fulls = i == 4 ? 2 : 0, .f = f};
+        assert_int_equal(pthread_create(&deeds[i].thread, NULL, run_named, &deeds[i]), 0);
+    }
+    pthread_join(waiting, NULL);
+    for (int i = 0; i < 5; i++) {
+        pthread_join(deeds[i].thread, NULL);
+        assert_int_equal(deeds[i].rc, i == 4 ? STATUS_FULL : STATUS_OK);
+        assert_int_equal(heard[i], i == 4 ? 0 : 1);
+    }
+}
+
 static void after_a_failed_flush_nothing_is_acknowledged(void **state)
 {
     struct fixture *f = *state;
@@ -194,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_failed_operation_takes_no_neighbour_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(publishers_that_come_together_share_commits, setup, teardown),
         cmocka_unit_test_setup_teardown(a_group_that_does_not_fit_is_tried_one_by_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(on_a_full_disk_caches_hear_of_what_did_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_failed_flush_nothing_is_acknowledged, setup, teardown),
         cmocka_unit_test_setup_teardown(caches_hear_of_a_change_before_its_author_does, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_queue_answers_busy, setup, teardown),
