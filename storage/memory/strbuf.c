@@ -1,6 +1,7 @@
 #include "storage/memory/strbuf.h"
 
 #include "storage/memory/arena.h"
+#include "storage/memory/utf8.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -126,21 +127,6 @@ void strbuf_html(struct strbuf *buf, const char *text)
     }
 }
 
-/* The length of the well-formed UTF-8 sequence at text (RFC 3629 4), 0 where there is none. */
-static size_t utf8_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2
-                  : text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
-
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return length;
-}
-
 void strbuf_json(struct strbuf *buf, const char *text)
 {
     if (!text) {
@@ -149,7 +135,7 @@ void strbuf_json(struct strbuf *buf, const char *text)
     }
     strbuf_char(buf, '"');
     while (*text) {
-        size_t length = utf8_length((const unsigned char *)text);
+        size_t length = utf8_length(text);
         unsigned char c = (unsigned char)*text;
 
         if (!length) {
