@@ -92,13 +92,18 @@ static enum status reserve_version(struct transaction *tx, const struct publicat
                                    struct error *err)
 {
     static const char FIND[] = "SELECT id FROM version WHERE package_id = ?1 AND version = ?2";
+    static const char FIND_EQUAL[] = "SELECT id FROM version WHERE package_id = ?1 AND sort_key = ?2"
+                                     " ORDER BY id LIMIT 1";
     static const char INSERT[] = "INSERT INTO version(package_id, version, sort_key, published_us,"
                                  " by_account, session) VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
-    struct query *query = db_query(tx->db, FIND);
+    struct query *query = db_query(tx->db, pub->equal_keys_are_one ? FIND_EQUAL : FIND);
     enum status rc;
 
     db_bind_int(query, 1, package_id);
-    db_bind_text(query, 2, pub->version);
+    if (pub->equal_keys_are_one)
+        db_bind_bytes(query, 2, pub->sort_key, pub->sort_key_length);
+    else
+        db_bind_text(query, 2, pub->version);
     *is_new = (rc = db_next_row(query, err)) == STATUS_NOT_FOUND;
     if (!rc)
         *version_id = db_int(query, 0);

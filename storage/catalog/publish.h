@@ -25,6 +25,7 @@ struct publication {
     const char *version;
     const void *sort_key; /* bytes whose order is the versions' */
     size_t sort_key_length;
+    bool equal_keys_are_one; /* Python: 1.0 and 1.0.0 are one version, called as it was first */
     const char *document; /* of the version; only with its first file; NULL: none */
     size_t document_length;
     const char *session; /* npm-session: which publish this is; NULL elsewhere */
