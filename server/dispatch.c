@@ -156,6 +156,13 @@ static const char *outward_message(struct request *req, enum status status)
     return *error->message ? error->message : answers[status].title;
 }
 
+/* The Python index's page that is not there: its readers are scripts more often than people. */
+static bool is_plain_not_found(const struct request *req, enum status status)
+{
+    return status == STATUS_NOT_FOUND && req->mount && req->mount->plain_not_found &&
+           (req->method == METHOD_GET || req->method == METHOD_HEAD);
+}
+
 void dispatch_failure(struct request *req, struct response *res, enum status status)
 {
     const char *code, *message;
@@ -172,6 +179,11 @@ void dispatch_failure(struct request *req, struct response *res, enum status sta
     respond_strbuf(req, res, answers[status].code, "application/problem+json", &body);
     res->reason = reason_phrase(req, code, message);
     response_header(req, res, "Cache-Control", "no-store");
+    if (is_plain_not_found(req, status)) {
+        respond_text(req, res, answers[status].code, "text/plain; charset=utf-8",
+                     arena_format(req->arena, "%s\n", message));
+        response_header(req, res, "Cache-Control", "no-cache");
+    }
     if (answers[status].retry_after)
         response_header(req, res, "Retry-After", answers[status].retry_after);
     res->read_body_first = req->mount && req->mount->reads_refused_body;
