@@ -6,6 +6,7 @@
 
 const struct mount *const mounts[] = {
     &npm_mount,
+    &pypi_mount,
     &artifacts_mount,
     &admin_mount,
     &health_mount,

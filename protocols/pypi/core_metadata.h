@@ -1,0 +1,17 @@
+/* METADATA of a wheel: the core metadata of a distribution, as far as the index tells it on. */
+#pragma once
+#include "config/error.h"
+
+struct arena;
+
+/* As written, without blanks around; folded lines are joined. */
+struct core_metadata {
+    const char *name, *version;
+    const char *requires_python; /* NULL without it */
+};
+
+/* text ends with a NUL. STATUS_INVALID where it breaks the core metadata specification: no UTF-8, a
+ * metadata version that nobody knows, what is needed absent, or twice. The parts live in the arena.
+ */
+enum status core_metadata_parse(const char *text, size_t length, struct arena *arena,
+                                struct core_metadata *out, struct error *err);

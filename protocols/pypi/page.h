@@ -1,0 +1,45 @@
+/* What the simple repository API shows: a project's files, and the list of projects, each as HTML
+ * (PEP 503, 592, 658, 714) and as JSON (PEP 691, 700). Added piece by piece, in this order. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct request;
+struct strbuf;
+
+/* Which form a request wants, and the media type to call it by. */
+struct page_form {
+    bool is_json;
+    const char *content_type;
+};
+/* By ?format= or Accept (PEP 691). false: none of ours is acceptable. */
+bool page_form_choose(struct request *req, struct page_form *out);
+/* The media types that there are, a line each: for those who got none. */
+extern const char page_forms_text[];
+
+struct page {
+    struct strbuf *out;
+    bool is_json;
+    const char *project; /* normalised */
+    size_t versions, files;
+};
+
+struct page_file {
+    const char *name;
+    const char *sha256;          /* hex */
+    const char *metadata_sha256; /* of the sidecar; NULL without one */
+    const char *requires_python; /* NULL: any */
+    int64_t size, uploaded_us;
+    bool is_yanked;
+};
+
+void page_begin(struct page *page, struct strbuf *out, bool is_json, const char *project);
+void page_add_version(struct page *page, const char *version); /* all before the first file */
+void page_add_file(struct page *page, const struct page_file *file);
+void page_end(struct page *page);
+
+/* The list of projects. */
+void page_begin_root(struct page *page, struct strbuf *out, bool is_json);
+void page_add_project(struct page *page, const char *project);
+void page_end_root(struct page *page);

@@ -1,0 +1,14 @@
+/* What the routes of the Python index are answered by. */
+#pragma once
+#include "config/error.h"
+
+struct request;
+struct response;
+
+/* simple.c */
+enum status pypi_get_root(struct request *req, struct response *res);
+enum status pypi_get_page(struct request *req, struct response *res);
+/* file.c */
+enum status pypi_get_file(struct request *req, struct response *res);
+/* upload.c */
+enum status pypi_post_upload(struct request *req, struct response *res);

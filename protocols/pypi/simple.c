@@ -1,0 +1,217 @@
+#include "protocols/http/document_cache.h"
+#include "protocols/http/response.h"
+#include "protocols/http/route.h"
+#include "protocols/pypi/page.h"
+#include "protocols/pypi/project_name.h"
+#include "protocols/pypi/pypi.h"
+#include "storage/catalog/package.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/json.h"
+#include "storage/memory/strbuf.h"
+
+#include <string.h>
+
+/* What a page is rendered from. */
+struct rendering {
+    struct request *req;
+    struct page page;
+    const char *project;
+    bool is_json;
+    const char **yanked; /* versions */
+    size_t yanked_count, yanked_room;
+};
+
+static bool has_final_slash(const struct request *req)
+{
+    size_t length = strlen(req->target);
+
+    return length && req->target[length - 1] == '/';
+}
+
+/* Redirects lead to the one address of a page: normalised, with a final slash, from which its links
+ * are relative. They are relative themselves, for a proxy may have put a path in front of ours. */
+static enum status redirect(struct request *req, struct response *res, const char *where)
+{
+    response_header_format(req, res, "Location", "%s/%s%s", where, *req->query ? "?" : "",
+                           req->query);
+    return respond_text(req, res, 301, "text/plain; charset=utf-8", "");
+}
+
+static enum status redirect_root(struct request *req, struct response *res)
+{
+    return redirect(req, res, strrchr(req->route->pattern, '/') + 1);
+}
+
+/* The folder of the pages is named too, unless empty segments hide how many steps up it is. */
+static enum status redirect_page(struct request *req, struct response *res, const char *project)
+{
+    const char *up = has_final_slash(req) ? "../" : "", *end, *folder;
+
+    if (strstr(req->target, "//"))
+        return redirect(req, res, arena_format(req->arena, "%s%s", up, project));
+    end = folder = strrchr(req->route->pattern, '/');
+    while (folder[-1] != '/')
+        folder--;
+    return redirect(
+        req, res,
+        arena_format(req->arena, "../%s%.*s/%s", up, (int)(end - folder), folder, project));
+}
+
+static enum status not_acceptable(struct request *req, struct response *res)
+{
+    response_header(req, res, "Vary", "Accept, Accept-Encoding");
+    return respond_text(req, res, 406, "text/plain; charset=utf-8", page_forms_text);
+}
+
+static enum status add_version(void *context, const struct version *version, struct error *err)
+{
+    struct rendering *rendering = context;
+
+    (void)err;
+    page_add_version(&rendering->page, version->version);
+    if (version->state != VERSION_YANKED)
+        return STATUS_OK;
+    if (rendering->yanked_count == rendering->yanked_room) {
+        const char **more;
+
+        rendering->yanked_room = 2 * rendering->yanked_room + 8;
+        more = arena_array(rendering->req->arena, rendering->yanked_room, sizeof *more);
+        if (rendering->yanked_count)
+            memcpy(more, rendering->yanked, rendering->yanked_count * sizeof *more);
+        rendering->yanked = more;
+    }
+    rendering->yanked[rendering->yanked_count++] =
+        arena_copy(rendering->req->arena, version->version);
+    return STATUS_OK;
+}
+
+static bool is_yanked(const struct rendering *rendering, const char *version)
+{
+    for (size_t i = 0; i < rendering->yanked_count; i++)
+        if (!strcmp(rendering->yanked[i], version))
+            return true;
+    return false;
+}
+
+/* Sidecars are told with their wheels. */
+static enum status add_file(void *context, const struct stored_file *file, struct error *err)
+{
+    struct rendering *rendering = context;
+    char sha256[DIGEST_HEX_MAX];
+    struct json *meta = NULL;
+    enum status rc;
+
+    if (file->kind != FILE_MAIN)
+        return STATUS_OK;
+    if (file->meta && (rc = json_parse(file->meta, strlen(file->meta), 0, &meta, err)))
+        return rc;
+    digest_hex(file->digests.sha256, SHA256_SIZE, sha256);
+    page_add_file(&rendering->page,
+                  &(struct page_file){
+                      .name = file->name,
+                      .sha256 = sha256,
+                      .metadata_sha256 = json_text(json_get(meta, "metadata_sha256")),
+                      .requires_python = json_text(json_get(meta, "requires_python")),
+                      .size = file->size,
+                      .uploaded_us = file->created_us,
+                      .is_yanked = is_yanked(rendering, file->version),
+                  });
+    json_free(meta);
+    return STATUS_OK;
+}
+
+static enum status render_page(void *context, struct strbuf *out, int64_t *modified_us,
+                               struct error *err)
+{
+    struct rendering *rendering = context;
+    const struct package_visitor visitor = {rendering, add_version, NULL, add_file};
+    struct request *req = rendering->req;
+    struct package package;
+    enum status rc;
+
+    page_begin(&rendering->page, out, rendering->is_json, rendering->project);
+    if ((rc = catalog_walk_package(req->service->catalog, req->repository, FORMAT_PYPI,
+                                   rendering->project, &package, req->arena, &visitor, err)))
+        return rc;
+    page_end(&rendering->page);
+    *modified_us = package.updated_us;
+    return STATUS_OK;
+}
+
+enum status pypi_get_page(struct request *req, struct response *res)
+{
+    const char *given = request_param(req, "package");
+    const char *project = project_name_normalize(req->arena, given);
+    struct rendering rendering = {.req = req, .project = project};
+    const struct document *document;
+    struct document_key key;
+    struct page_form form;
+    enum status rc;
+
+    if (!project)
+        return request_no_package(req);
+    if (strcmp(given, project) || !has_final_slash(req))
+        return redirect_page(req, res, project);
+    if (!page_form_choose(req, &form))
+        return not_acceptable(req, res);
+    rendering.is_json = form.is_json;
+    key = (struct document_key){req->repository->id,
+                                form.is_json ? DOCUMENT_PYPI_JSON : DOCUMENT_PYPI_HTML, project};
+    rc = document_cache_get(req->service->documents, &key, render_page, &rendering, &document,
+                            &req->error);
+    if (rc == STATUS_NOT_FOUND)
+        return request_no_package(req);
+    if (rc)
+        return rc;
+    return respond_document(req, res, document, form.content_type);
+}
+
+static enum status render_root(void *context, struct strbuf *out, int64_t *modified_us,
+                               struct error *err)
+{
+    enum { AT_ONCE = 1000 };
+    struct rendering *rendering = context;
+    struct request *req = rendering->req;
+    struct arena *arena = arena_new();
+    struct package *packages;
+    char after[PROJECT_NAME_LENGTH_MAX + 1] = "";
+    size_t count;
+    enum status rc;
+
+    *modified_us = 0;
+    page_begin_root(&rendering->page, out, rendering->is_json);
+    do {
+        if ((rc = catalog_list_packages(req->service->catalog, req->repository, FORMAT_PYPI, after,
+                                        AT_ONCE, arena, &packages, &count, err)))
+            break;
+        for (size_t i = 0; i < count; i++)
+            page_add_project(&rendering->page, packages[i].name_norm);
+        if (count)
+            snprintf(after, sizeof after, "%s", packages[count - 1].name_norm);
+        arena_reset(arena);
+    } while (count == AT_ONCE);
+    page_end_root(&rendering->page);
+    arena_free(arena);
+    return rc;
+}
+
+enum status pypi_get_root(struct request *req, struct response *res)
+{
+    struct rendering rendering = {.req = req};
+    const struct document *document;
+    struct document_key key;
+    struct page_form form;
+    enum status rc;
+
+    if (!has_final_slash(req))
+        return redirect_root(req, res);
+    if (!page_form_choose(req, &form))
+        return not_acceptable(req, res);
+    rendering.is_json = form.is_json;
+    key = (struct document_key){
+        req->repository->id, form.is_json ? DOCUMENT_PYPI_ROOT_JSON : DOCUMENT_PYPI_ROOT_HTML, ""};
+    if ((rc = document_cache_get(req->service->documents, &key, render_root, &rendering, &document,
+                                 &req->error)))
+        return rc;
+    return respond_document(req, res, document, form.content_type);
+}

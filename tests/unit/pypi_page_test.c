@@ -1,0 +1,168 @@
+#include "protocols/pypi/page.h"
+#include "storage/memory/strbuf.h"
+#include "tests/support/made_request.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define JSON "application/vnd.pypi.simple.v1+json"
+#define HTML "application/vnd.pypi.simple.v1+html"
+#define TEXT "text/html; charset=utf-8"
+#define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define B64 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+/* What clients send, and what they can read. NULL: nothing of ours. */
+static const struct {
+    const char *accept, *more, *query, *expected;
+} choices[] = {
+    {NULL,                                        NULL, "",                                             TEXT},
+    {"*/*",                                       NULL, "",                                             TEXT},
+    {"text/*",                                    NULL, "",                                             TEXT},
+    {"text/html",                                 NULL, "",                                             TEXT},
+    {"application/*",                             NULL, "",                                             HTML},
+    {HTML,                                        NULL, "",                                             HTML},
+    {JSON,                                        NULL, "",                                             JSON},
+    {JSON ", " HTML "; q=0.1, text/html; q=0.01", NULL, "",                                             JSON}, /* pip */
+    {JSON ", " HTML ";q=0.2, text/html;q=0.01",   NULL, "",                                             JSON}, /* uv */
+    {JSON ", */*;q=0.1",                          NULL, "",                                             JSON}, /* poetry */
+    {JSON ", */*",                                NULL, "",                                             JSON},
+    {"text/html, " JSON,                          NULL, "",                                             JSON},
+    {"text/html, */*",                            NULL, "",                                             TEXT},
+    {"application/vnd.pypi.simple.latest+json",   NULL, "",                                             JSON},
+    {"application/vnd.pypi.simple.latest+html",   NULL, "",                                             HTML},
+    {JSON ";q=0, text/html",                      NULL, "",                                             TEXT},
+    {JSON ";q=0.5, text/html",                    NULL, "",                                             TEXT},
+    {"text/html;q=0.1",                           JSON, "",                                             JSON},
+    {"Application/Vnd.PyPI.Simple.V1+JSON",       NULL, "",                                             JSON},
+    {"application/vnd.pypi.simple.v2+json",       NULL, "",                                             NULL},
+    {"application/json",                          NULL, "",                                             NULL},
+    {"text/html;q=0",                             NULL, "",                                             NULL},
+    {"text/html",                                 NULL, "format=application/vnd.pypi.simple.v1%2Bjson", JSON},
+    {"text/html",                                 NULL, "format=application/vnd.pypi.simple.v1+json",   JSON},
+    {JSON,                                        NULL, "x=1&format=text/html",                         TEXT},
+    {JSON,                                        NULL, "x=1",                                          JSON},
+    {JSON,                                        NULL, "format=application/json",                      NULL},
+    {JSON,                                        NULL, "format=",                                      NULL},
+};
+
+static void a_page_comes_in_the_form_that_its_client_reads(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < COUNT(choices); row++) {
+        struct arena *arena = arena_new();
+        struct page_form form = {0};
+        struct made made;
+        bool is_chosen;
+
+        made_request(&made, arena, METHOD_GET, "/");
+        made.req.query = choices[row].query;
+        made_header(&made, "Accept", choices[row].accept);
+        made_header(&made, "Accept", choices[row].more);
+        is_chosen = page_form_choose(&made.req, &form);
+        if (is_chosen != !!choices[row].expected ||
+            (is_chosen && strcmp(form.content_type, choices[row].expected)))
+            fail_msg("row %zu: %s", row, is_chosen ? form.content_type : "none");
+        if (is_chosen && form.is_json != !strcmp(form.content_type, JSON))
+            fail_msg("row %zu: is_json", row);
+        arena_free(arena);
+    }
+}
+
+static const struct page_file files[] = {
+    {"demo_pkg-1.0+l-py3-none-any.whl", A64, B64,  ">=3.8,<\"4\"&", 12, 1000000,          false},
+    {"demo_pkg-1.1.tar.gz",             B64, NULL, NULL,            0,  1700000000123456, true },
+};
+
+static const char html[] =
+    "<!DOCTYPE html>\n<html>\n<head>\n<meta name=\"pypi:repository-version\" content=\"1.4\"/>\n"
+    "<title>Links for demo-pkg</title>\n</head>\n<body>\n"
+    "<a href=\"../../files/demo-pkg/" A64 "/demo_pkg-1.0%2Bl-py3-none-any.whl#sha256=" A64 "\""
+    " data-requires-python=\"&gt;=3.8,&lt;&quot;4&quot;&amp;\""
+    " data-core-metadata=\"sha256=" B64 "\" data-dist-info-metadata=\"sha256=" B64 "\""
+    " data-size=\"12\" data-upload-time=\"1970-01-01T00:00:01.000Z\">"
+    "demo_pkg-1.0+l-py3-none-any.whl</a><br/>\n"
+    "<a href=\"../../files/demo-pkg/" B64 "/demo_pkg-1.1.tar.gz#sha256=" B64 "\""
+    " data-yanked=\"\" data-size=\"0\" data-upload-time=\"2023-11-14T22:13:20.123Z\">"
+    "demo_pkg-1.1.tar.gz</a><br/>\n</body>\n</html>\n";
+
+static const char json[] =
+    "{\"meta\":{\"api-version\":\"1.4\"},\"name\":\"demo-pkg\",\"versions\":[\"1.0+l\",\"1.1\"],"
+    "\"files\":[{\"filename\":\"demo_pkg-1.0+l-py3-none-any.whl\","
+    "\"url\":\"../../files/demo-pkg/" A64 "/demo_pkg-1.0%2Bl-py3-none-any.whl\","
+    "\"hashes\":{\"sha256\":\"" A64 "\"},\"requires-python\":\">=3.8,<\\\"4\\\"&\","
+    "\"core-metadata\":{\"sha256\":\"" B64 "\"},"
+    "\"size\":12,\"upload-time\":\"1970-01-01T00:00:01.000Z\"},"
+    "{\"filename\":\"demo_pkg-1.1.tar.gz\","
+    "\"url\":\"../../files/demo-pkg/" B64 "/demo_pkg-1.1.tar.gz\","
+    "\"hashes\":{\"sha256\":\"" B64 "\"},\"yanked\":true,"
+    "\"size\":0,\"upload-time\":\"2023-11-14T22:13:20.123Z\"}]}\n";
+
+static void assert_page(bool is_json, size_t count, const char *expected)
+{
+    struct strbuf out;
+    struct page page;
+
+    strbuf_init(&out, NULL, 10000);
+    page_begin(&page, &out, is_json, "demo-pkg");
+    if (count) {
+        page_add_version(&page, "1.0+l");
+        page_add_version(&page, "1.1");
+    }
+    for (size_t i = 0; i < count; i++)
+        page_add_file(&page, &files[i]);
+    page_end(&page);
+    assert_string_equal(out.data, expected);
+    strbuf_free(&out);
+}
+
+static void a_project_looks_as_the_standards_say(void **state)
+{
+    (void)state;
+    assert_page(false, COUNT(files), html);
+    assert_page(true, COUNT(files), json);
+    assert_page(true, 0,
+                "{\"meta\":{\"api-version\":\"1.4\"},\"name\":\"demo-pkg\",\"versions\":[],"
+                "\"files\":[]}\n");
+}
+
+static void assert_root(bool is_json, const char *expected)
+{
+    struct strbuf out;
+    struct page page;
+
+    strbuf_init(&out, NULL, 10000);
+    page_begin_root(&page, &out, is_json);
+    page_add_project(&page, "a");
+    page_add_project(&page, "demo-pkg");
+    page_end_root(&page);
+    assert_string_equal(out.data, expected);
+    strbuf_free(&out);
+}
+
+static void the_list_of_projects_looks_as_the_standards_say(void **state)
+{
+    (void)state;
+    assert_root(true, "{\"meta\":{\"api-version\":\"1.4\"},\"projects\":[{\"name\":\"a\"},"
+                      "{\"name\":\"demo-pkg\"}]}\n");
+    assert_root(false, "<!DOCTYPE html>\n<html>\n<head>\n"
+                       "<meta name=\"pypi:repository-version\" content=\"1.4\"/>\n"
+                       "<title>Simple index</title>\n</head>\n<body>\n"
+                       "<a href=\"a/\">a</a><br/>\n<a href=\"demo-pkg/\">demo-pkg</a><br/>\n"
+                       "</body>\n</html>\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_page_comes_in_the_form_that_its_client_reads),
+        cmocka_unit_test(a_project_looks_as_the_standards_say),
+        cmocka_unit_test(the_list_of_projects_looks_as_the_standards_say),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
