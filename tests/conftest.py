@@ -1,8 +1,9 @@
-"""Lets every test below import what tests/support/ has, and ask for its fixtures."""
+"""Lets every test below import what support/ and crash/ have, and ask for the fixtures."""
 
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+for folder in ("support", "crash"):
+    sys.path.insert(0, str(pathlib.Path(__file__).parent / folder))
 
-pytest_plugins = ["fixtures", "conformance"]
+pytest_plugins = ["server_fixtures", "conformance"]
