@@ -1,6 +1,7 @@
 #include "protocols/npm/publish.h"
 
 #include "config/settings.h"
+#include "protocols/http/content_coding.h"
 #include "protocols/npm/manifest.h"
 #include "protocols/npm/name.h"
 #include "protocols/npm/packument.h"
@@ -10,6 +11,7 @@
 #include "storage/memory/arena.h"
 #include "storage/memory/semver.h"
 #include "storage/memory/strbuf.h"
+#include "storage/memory/stream.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -236,6 +238,22 @@ static enum status answer(struct publishing *publishing, bool unchanged, struct 
     return respond_strbuf(req, res, unchanged ? 200 : 201, "application/json", &body);
 }
 
+static enum status read_body(struct publishing *publishing)
+{
+    struct request *req = publishing->req;
+    const struct settings *settings = req->service->settings;
+    int64_t limit = settings->npm_publish_max;
+    struct reader *opened;
+    enum status rc;
+
+    if (!(rc = request_decode_body(req, limit ? limit : -1, &opened)))
+        rc = npm_body_read(req->service->catalog, req->body, req->content_length,
+                           (unsigned)settings->npm_json_depth, req->arena, &publishing->body,
+                           &req->error);
+    reader_close(opened);
+    return rc;
+}
+
 enum status npm_put_package(struct request *req, struct response *res)
 {
     struct publishing *publishing = arena_alloc(req->arena, sizeof *publishing);
@@ -246,10 +264,8 @@ enum status npm_put_package(struct request *req, struct response *res)
     publishing->name = request_param(req, "package");
     if ((rc = npm_name_check_publish(publishing->name, &req->error)))
         return rc;
-    if (!(rc = npm_body_read(req->service->catalog, req->body, req->content_length,
-                             (unsigned)req->service->settings->npm_json_depth, req->arena,
-                             &publishing->body, &req->error)) &&
-        !(rc = check(publishing)) && !(rc = build_document(publishing)))
+    if (!(rc = read_body(publishing)) && !(rc = check(publishing)) &&
+        !(rc = build_document(publishing)))
         rc = store(publishing, &unchanged);
     stage_close(publishing->body.stage);
     return rc ? rc : answer(publishing, unchanged, res);

@@ -540,6 +540,40 @@ static void provenance_that_is_not_kept_is_owned_up_to(void **state)
     response_release(&made.res);
 }
 
+static int publish_gzip(const char *path, const char *coding, const char *body, size_t length)
+{
+    size_t gzip_length;
+    void *gzip = gzip_compress(body, length, &gzip_length);
+    struct made made;
+    int code;
+
+    made_request(&made, fixture.arena, METHOD_PUT, path);
+    made_header(&made, "Authorization", authorization);
+    made_header(&made, "Content-Encoding", coding);
+    memory_reader_init(&made.body, gzip, gzip_length);
+    made.req.content_length = (int64_t)gzip_length;
+    dispatch(dispatcher, &made.req, &made.res);
+    code = made.res.code;
+    response_release(&made.res);
+    free(gzip);
+    return code;
+}
+
+static void a_compressed_publish_is_one_up_to_the_limit(void **state)
+{
+    const char *body = npm_body_of("packed", "1.0.0", "", "latest", fixture.arena);
+    int64_t limit = settings.npm_publish_max;
+
+    (void)state;
+    settings.npm_publish_max = (int64_t)strlen(body) - 1;
+    assert_int_equal(publish_gzip(BASE "/packed", "gzip", body, strlen(body)), 413);
+    settings.npm_publish_max = limit;
+    assert_int_equal(publish_gzip(BASE "/packed", "br", body, strlen(body)), 415);
+    assert_int_equal(publish_gzip(BASE "/packed", NULL, body, strlen(body)), 201);
+    body = npm_body_of("packed", "1.0.1", "", "latest", fixture.arena);
+    assert_int_equal(publish_gzip(BASE "/packed", "gzip", body, strlen(body)), 201);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -556,6 +590,7 @@ int main(void)
         cmocka_unit_test(a_tarball_must_be_what_is_published),
         cmocka_unit_test(only_good_names_are_published),
         cmocka_unit_test(provenance_that_is_not_kept_is_owned_up_to),
+        cmocka_unit_test(a_compressed_publish_is_one_up_to_the_limit),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
