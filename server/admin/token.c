@@ -92,6 +92,15 @@ static bool is_covered(const char *glob, const char *const *globs, size_t count)
     return !globs;
 }
 
+/* Beyond its own repositories a token sees none. */
+static enum status not_covered(struct request *req, const char *member, const char *glob)
+{
+    if (!strcmp(member, "repositories") && !strchr(glob, '*'))
+        return gate_no_repository(req, glob);
+    return fail(&req->error, STATUS_FORBIDDEN, "",
+                "a token cannot make one for %s, which it is not for itself", glob);
+}
+
 /* Reads a list of globs within the caller's own; *out is the form in which tokens keep them. */
 static enum status read_globs(struct request *req, const struct json *body, const char *member,
                               const char *const *own, size_t own_count, const char **out)
@@ -112,8 +121,7 @@ static enum status read_globs(struct request *req, const struct json *body, cons
         if (!*glob || strpbrk(glob, " \t\r\n"))
             return admin_invalid(req, member, "a pattern has no blanks and is not empty");
         if (!is_covered(glob, own, own_count))
-            return fail(&req->error, STATUS_FORBIDDEN, "",
-                        "a token cannot make one for %s, which it is not for itself", glob);
+            return not_covered(req, member, glob);
         if (i)
             strbuf_char(&text, ' ');
         strbuf_text(&text, glob);
@@ -240,6 +248,13 @@ done:
     return rc;
 }
 
+/* Whether the caller rules over the other tokens of his account: one that was made for less does not
+ * even see them. */
+static bool rules_account(const struct principal *who)
+{
+    return (who->actions & TOKEN_ADMIN) && !who->repositories && !who->packages;
+}
+
 /* Whose tokens a list shows: one's own; the owner of the instance sees all, or ?for= somebody's. */
 static enum status list_account(struct request *req, int64_t *account_id)
 {
@@ -263,19 +278,32 @@ static enum status list_account(struct request *req, int64_t *account_id)
     return STATUS_OK;
 }
 
+static enum status find_tokens(struct request *req, const struct page *page, struct token **tokens,
+                               size_t *count)
+{
+    struct catalog *catalog = req->service->catalog;
+    int64_t account_id;
+    enum status rc;
+
+    if ((rc = list_account(req, &account_id)))
+        return rc;
+    if (rules_account(req->principal))
+        return catalog_list_tokens(catalog, account_id, page->id, page->limit + 1, req->arena,
+                                   tokens, count, &req->error);
+    *tokens = arena_alloc(req->arena, sizeof **tokens);
+    *count = 1;
+    return catalog_find_token(catalog, req->principal->token_id, req->arena, *tokens, &req->error);
+}
+
 enum status admin_list_tokens(struct request *req, struct response *res)
 {
     struct token *tokens;
-    int64_t account_id;
     struct page page;
     struct strbuf out;
     size_t count;
     enum status rc;
 
-    if ((rc = list_account(req, &account_id)) || (rc = admin_page(req, true, &page)))
-        return rc;
-    if ((rc = catalog_list_tokens(req->service->catalog, account_id, page.id, page.limit + 1,
-                                  req->arena, &tokens, &count, &req->error)))
+    if ((rc = admin_page(req, true, &page)) || (rc = find_tokens(req, &page, &tokens, &count)))
         return rc;
     write_begin(&out, req);
     write_open(&out, NULL, '{');
@@ -286,6 +314,14 @@ enum status admin_list_tokens(struct request *req, struct response *res)
                                                        (long long)tokens[page.limit - 1].id)
                                         : NULL);
     return admin_respond(req, res, 200, &out);
+}
+
+/* Whether the caller sees a token: his own, or with his account's rule its others. */
+static bool sees_token(const struct principal *who, const struct token *token)
+{
+    if (token->id == who->token_id || access_allows_instance(who))
+        return true;
+    return token->account_id == who->account_id && rules_account(who);
 }
 
 enum status admin_revoke_token(struct request *req, struct response *res)
@@ -301,11 +337,8 @@ enum status admin_revoke_token(struct request *req, struct response *res)
     rc = catalog_find_token(catalog, id, req->arena, &token, &req->error);
     if (rc && rc != STATUS_NOT_FOUND)
         return rc;
-    if (rc || (token.account_id != req->principal->account_id &&
-               !access_allows_instance(req->principal)))
+    if (rc || !sees_token(req->principal, &token))
         return fail(&req->error, STATUS_NOT_FOUND, "", "there is no token %lld", (long long)id);
-    if (id != req->principal->token_id && (rc = needs_token_admin(req)))
-        return rc;
     if ((rc = catalog_revoke_token(catalog, &actor, id, &req->error)))
         return rc;
     return respond_empty(req, res, 204);

@@ -299,7 +299,7 @@ static void a_token_makes_none_that_may_more(void **state)
     assert_int_equal(post(h, h->owner, "/tokens", "{\"repositories\":[\"acme/*\"],"
                                                   "\"packages\":[\"@acme/*\"]}"), 201);
     scoped = text(h, "token");
-    assert_int_equal(post(h, scoped, "/tokens", "{\"repositories\":[\"globex/private\"]}"), 403);
+    assert_int_equal(post(h, scoped, "/tokens", "{\"repositories\":[\"globex/private\"]}"), 404);
     assert_int_equal(post(h, scoped, "/tokens", "{\"repositories\":[\"**\"]}"), 403);
     assert_int_equal(post(h, scoped, "/tokens", "{\"repositories\":[\"acme/**\"]}"), 403);
     assert_int_equal(post(h, scoped, "/tokens", "{\"packages\":[\"other\"]}"), 403);
@@ -309,7 +309,11 @@ static void a_token_makes_none_that_may_more(void **state)
     assert_int_equal(post(h, scoped, "/tokens", "{}"), 201);
     assert_string_equal(json_text(json_at(json_get(h->answer, "repositories"), 0)), "acme/*");
     assert_string_equal(json_text(json_at(json_get(h->answer, "packages"), 0)), "@acme/*");
-    /* A pipeline's token of the owner is not the owner. */
+    /* A pipeline's token of the owner is not the owner, and rules over none of his tokens. */
+    assert_int_equal(ask(h, scoped, METHOD_DELETE, "/tokens/1", NULL), 404);
+    assert_int_equal(get(h, scoped, "/tokens"), 200);
+    assert_int_equal(json_count(json_get(h->answer, "items")), 1);
+    assert_int_equal(get(h, h->owner, "/whoami"), 200);
     assert_int_equal(post(h, scoped, "/orgs", "{\"name\":\"third\"}"), 403);
     assert_int_equal(get(h, scoped, "/accounts"), 403);
     assert_int_equal(get(h, scoped, "/audit"), 403);
