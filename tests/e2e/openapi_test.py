@@ -1,0 +1,174 @@
+"""docs/openapi.yaml is what the server does: the same routes, the same members, the same refusals."""
+
+import functools
+import json
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from packhouse_server import ROOT, binary
+
+METHODS = ("get", "put", "post", "patch", "delete")
+
+
+@functools.cache
+def page():
+    return yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+
+
+def described():
+    return {(method.upper(), path) for path, item in page()["paths"].items() for method in METHODS if method in item}
+
+
+def operations():
+    for path, item in page()["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield pytest.param(path, method, item, id=f"{method.upper()}-{path}")
+
+
+@functools.cache
+def mounted():
+    """{(method, path): row} of the API's route table, with OpenAPI's way of writing parameters."""
+    rows = json.loads(subprocess.run([binary(), "routes", "--json"], check=True, capture_output=True).stdout)
+    return {(row["method"], re.sub(r":(\w+)", r"{\1}", row["path"].removeprefix("/api/v1"))): row
+            for row in rows if row["mount"] == "api"}
+
+
+def resolve(node):
+    while isinstance(node, dict) and "$ref" in node:
+        place = page()
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            place = place[step]
+        node = place
+    return node
+
+
+def test_every_route_is_described_and_nothing_else():
+    assert described() == set(mounted())
+
+
+@pytest.mark.parametrize("path, method, item", list(operations()))
+def test_an_operation_says_what_its_row_says(path, method, item):
+    operation, row = item[method], mounted()[method.upper(), path]
+    assert ("requestBody" in operation) == row["body"]
+    parameters = [resolve(p) for p in item.get("parameters", []) + operation.get("parameters", [])]
+    assert {p["name"] for p in parameters if p["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
+    for response in map(resolve, operation["responses"].values()):
+        for content in response.get("content", {}).values():
+            assert resolve(content["schema"])
+    is_open = {} in operation.get("security", page()["security"])
+    assert is_open == (row["access"] in ("anyone", "read")), row["access"]
+    assert "401" in operation["responses"]
+
+
+def test_operations_have_names_of_their_own():
+    names = [item[method]["operationId"] for _, method, item in (p.values for p in operations())]
+    assert len(set(names)) == len(names)
+
+
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "null": type(None)}
+
+
+def check(value, schema, where):
+    """As much of JSON Schema as the page uses. Members that the page does not name are wrong too."""
+    schema = resolve(schema)
+    if "allOf" in schema:
+        parts = [resolve(part) for part in schema["allOf"]]
+        schema = {"type": "object", "required": sum((p.get("required", []) for p in parts), []),
+                  "properties": {k: v for p in parts for k, v in p["properties"].items()}}
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    assert type(value) in [TYPES[kind] for kind in kinds], f"{where}: {value!r} is no {kinds}"
+    if "enum" in schema:
+        assert value in schema["enum"], f"{where}: {value!r}"
+    if "pattern" in schema:
+        assert re.search(schema["pattern"], value), f"{where}: {value!r}"
+    if schema.get("format") == "date-time" and value is not None:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value), f"{where}: {value!r}"
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            check(item, schema["items"], f"{where}[{index}]")
+    if isinstance(value, dict) and "properties" in schema:
+        missing = set(schema.get("required", [])) - set(value)
+        unknown = set(value) - set(schema["properties"])
+        assert not missing and not unknown, f"{where}: missing {missing}, not described {unknown}"
+        for name, member in value.items():
+            check(member, schema["properties"][name], f"{where}.{name}")
+
+
+class Caller:
+    """Asks the API, and holds each answer against the page."""
+
+    def __init__(self, server):
+        self.server = server
+        self.seen = set()
+
+    def __call__(self, method, template, body=None, expected=None, query="", token=None, **names):
+        path = "/api/v1" + template.format(**names) + query
+        answer = self.server.http(method, path, None if body is None else json.dumps(body).encode(),
+                                  **({"token": token} if token else {}))
+        if expected:
+            assert answer.status == expected, answer
+        responses = page()["paths"][template][method.lower()]["responses"]
+        assert str(answer.status) in responses, f"{method} {template}: {answer.status} is not described"
+        for media_type, content in resolve(responses[str(answer.status)]).get("content", {}).items():
+            assert answer["Content-Type"] == media_type
+            check(answer.json(), content["schema"], f"{method} {template}")
+        self.seen.add((method, template))
+        return answer.json() if answer.body else None
+
+
+def test_answers_are_as_described(server):
+    """Every operation once, with every kind of member filled somewhere on the way."""
+    ask = Caller(server)
+    ask("POST", "/orgs", {"name": "globex"}, 201)
+    ask("POST", "/orgs", {"name": "globex"}, 409)
+    ask("POST", "/orgs", {"name": "NO"}, 400)
+    assert ask("GET", "/orgs", query="?limit=1")["next"]
+    ask("POST", "/orgs/{org}/repositories", {"name": "open", "anonymous": "read"}, 201, org="globex")
+    ask("POST", "/orgs/{org}/repositories", {"name": "x"}, 404, org="absent")
+    ask("GET", "/orgs/{org}/repositories", org="globex", expected=200)
+    ask("GET", "/orgs/{org}/repositories/{repo}", org="globex", repo="open", expected=200)
+    ask("GET", "/orgs/{org}/repositories/{repo}", org="globex", repo="absent", expected=404)
+    ask("PATCH", "/orgs/{org}/repositories/{repo}", {"anonymous": "none"}, 200, org="globex", repo="open")
+    ask("POST", "/accounts", {"name": "ann"}, 201)
+    ask("GET", "/accounts", expected=200)
+    grant = ask("POST", "/grants", {"subject": "ann", "role": "publisher", "repository": "acme/main"}, 201)
+    ask("POST", "/grants", {"subject": "ann", "actions": ["pkg:delete"], "repository": "acme/*", "effect": "deny",
+                            "package": "@acme/*"}, 201)
+    ask("POST", "/grants", {"subject": "ann", "role": "king", "repository": "acme/main"}, 400)
+    ask("GET", "/grants", query="?org=acme", expected=200)
+    made = ask("POST", "/tokens", {"for": "ann", "name": "ci", "role": "publisher", "repositories": ["acme/main"],
+                                   "packages": ["@acme/*"], "expires_in": 3600}, 201)
+    ask("GET", "/whoami", token=made["token"], expected=200)
+    ask("GET", "/whoami", token="pkhp_nonsense", expected=401)
+    ask("POST", "/tokens", {}, 403, token=made["token"])
+    ask("GET", "/tokens", query="?for=ann", expected=200)
+    ask("GET", "/access/explain", query="?principal=ann&action=pkg:publish&repo=acme/main&package=@acme/ui",
+        expected=200)
+    ask("GET", "/access/explain", query="?action=repo:read&repo=acme/main", expected=200)
+    ask("GET", "/access/explain", query="?action=fly&repo=acme/main", expected=400)
+    ask("DELETE", "/tokens/{id}", id=made["id"], expected=204)
+    ask("DELETE", "/tokens/{id}", id=99999, expected=404)
+    other = ask("POST", "/tokens", {}, 201)
+    ask("POST", "/tokens/revoke", {"token": other["token"]}, 204)
+    ask("DELETE", "/grants/{id}", id=grant["id"], expected=204)
+    ask("GET", "/orgs/{org}/audit", org="globex", expected=200)
+    ask("GET", "/audit", expected=200)
+    assert ask.seen == described()
+
+
+def test_a_body_that_the_page_refuses_is_refused(server):
+    """Every closed body has a member that nobody knows."""
+    for path, item in page()["paths"].items():
+        for method in METHODS:
+            body = item.get(method, {}).get("requestBody")
+            if not body:
+                continue
+            schema = resolve(body["content"]["application/json"]["schema"])
+            assert schema["additionalProperties"] is False
+            answer = server.http(method.upper(), "/api/v1" + path.format(org="acme", repo="main"),
+                                 json.dumps({"misspelt": 1}).encode())
+            assert answer.status == 400, f"{method} {path}: {answer}"
