@@ -1,22 +1,24 @@
 #include "storage/blobs/digest.h"
 
+#include "storage/blobs/blake2b.h"
+
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <pthread.h>
 
-enum { KIND_COUNT = 5 };
+enum { KIND_COUNT = 4 }; /* of those that OpenSSL computes */
 
 static EVP_MD *algorithms[KIND_COUNT];
 
-/* BLAKE2b-256 is no prefix of BLAKE2b-512, and OpenSSL 3.0 has only the latter: where an algorithm is
- * absent, digester_new() leaves it out and `kinds` says so. */
-static const char *const names[KIND_COUNT] = {"SHA256", "SHA512", "SHA1", "MD5", "BLAKE2B-256"};
+/* Where an algorithm is absent, digester_new() leaves it out and `kinds` says so. */
+static const char *const names[KIND_COUNT] = {"SHA256", "SHA512", "SHA1", "MD5"};
 
 struct digester {
     unsigned kinds;
     EVP_MD_CTX *contexts[KIND_COUNT];
+    struct blake2b blake2b;
 };
 
 static void fetch_all(void)
@@ -52,6 +54,10 @@ struct digester *digester_new(unsigned kinds)
             must(EVP_DigestInit_ex2(digester->contexts[i], algorithm(i), NULL));
             digester->kinds |= 1u << i;
         }
+    if (kinds & DIGEST_BLAKE2B) {
+        blake2b_init(&digester->blake2b);
+        digester->kinds |= DIGEST_BLAKE2B;
+    }
     return digester;
 }
 
@@ -60,16 +66,20 @@ void digester_update(struct digester *digester, const void *bytes, size_t length
     for (int i = 0; i < KIND_COUNT; i++)
         if (digester->contexts[i])
             must(EVP_DigestUpdate(digester->contexts[i], bytes, length));
+    if (digester->kinds & DIGEST_BLAKE2B)
+        blake2b_update(&digester->blake2b, bytes, length);
 }
 
 void digester_finish(struct digester *digester, struct digests *out)
 {
-    uint8_t *const results[KIND_COUNT] = {out->sha256, out->sha512, out->sha1, out->md5, out->blake2b};
+    uint8_t *const results[KIND_COUNT] = {out->sha256, out->sha512, out->sha1, out->md5};
 
     *out = (struct digests){.kinds = digester->kinds};
     for (int i = 0; i < KIND_COUNT; i++)
         if (digester->contexts[i])
             must(EVP_DigestFinal_ex(digester->contexts[i], results[i], NULL));
+    if (digester->kinds & DIGEST_BLAKE2B)
+        blake2b_finish(&digester->blake2b, out->blake2b);
 }
 
 void digester_free(struct digester *digester)
