@@ -34,7 +34,7 @@ struct settings {
     int64_t archive_ratio_from;
     int64_t multipart_parts_max, multipart_field_max, multipart_text_max;
     /* Memory and storage. */
-    int64_t document_cache_size;
+    int64_t document_cache_size, file_cache_size;
     int64_t writer_group_max, writer_queue_max;
     int64_t readers; /* 0: four for each core */
     int64_t disk_warn_percent, disk_warn_bytes;

@@ -103,6 +103,8 @@ const struct setting settings_table[] = {
 
     {"document_cache_size", SETTING_SIZE, AT(document_cache_size), "256 MiB", 1 * MiB, 1 * TiB,
      .decides = "Memory for rendered documents."},
+    {"file_cache_size", SETTING_SIZE, AT(file_cache_size), "64 MiB", 1 * MiB, 1 * TiB,
+     .decides = "Memory for small files, such as tarballs that many install."},
     {"writer_group_max", SETTING_INTEGER, AT(writer_group_max), "256", 1, 4096,
      .decides = "The most changes that share one commit."},
     {"writer_queue_max", SETTING_INTEGER, AT(writer_queue_max), "4096", 1, 1000000,

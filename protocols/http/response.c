@@ -234,6 +234,8 @@ enum status respond_file(struct request *req, struct response *res, const struct
                                (long long)file->size);
     if (req->method == METHOD_HEAD) {
         res->announced_length = file->size;
+    } else if (file->bytes) {
+        set_body(req, res, (const char *)file->bytes + range.offset, (size_t)range.length);
     } else if (file->size > 0) {
         if ((rc = catalog_open_file(req->service->catalog, file, &res->fd, &req->error)))
             return rc;

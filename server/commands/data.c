@@ -11,6 +11,7 @@ struct catalog_options data_catalog_options(const struct settings *settings)
         .refuse_percent = (int)settings->disk_refuse_percent,
         .reserve_bytes = settings->reserve_size,
         .allow_unsafe_fs = settings->allow_unsafe_fs,
+        .file_cache_bytes = (size_t)settings->file_cache_size,
     };
 }
 

@@ -3,6 +3,7 @@
 #include "storage/blobs/blob_store.h"
 #include "storage/catalog/access.h"
 #include "storage/catalog/data_directory.h"
+#include "storage/catalog/file_cache.h"
 #include "storage/catalog/reading.h"
 #include "storage/catalog/writer.h"
 
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READERS_PER_CORE = 4 };
+enum { READERS_PER_CORE = 4, FILE_CACHE_DEFAULT = 64 << 20 };
 
 struct catalog {
     struct catalog_options options;
@@ -23,6 +24,7 @@ struct catalog {
     struct writer *writer;
     struct blob_store *blobs;
     struct access_cache *access;
+    struct file_cache *files;
 };
 
 const char *format_name(enum format format)
@@ -85,6 +87,11 @@ static void access_changed(void *context)
     access_cache_clear(context);
 }
 
+static void package_changed(void *context, int64_t repository_id, const char *name_norm)
+{
+    file_cache_invalidate(context, repository_id, name_norm);
+}
+
 static size_t reader_count(size_t wanted)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -128,6 +135,8 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
                            &catalog->readers, err)))
         goto done;
     catalog->access = access_cache_new();
+    catalog->files =
+        file_cache_new(options->file_cache_bytes ? options->file_cache_bytes : FILE_CACHE_DEFAULT);
     if (options->reserve_bytes)
         data_reserve(options->data, options->reserve_bytes);
     writer_options = (struct writer_options){
@@ -140,6 +149,8 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
         goto done;
     db = NULL;
     hooks = (struct writer_hooks){.context = catalog->access, .access_changed = access_changed};
+    writer_add_hooks(catalog->writer, &hooks);
+    hooks = (struct writer_hooks){.context = catalog->files, .package_changed = package_changed};
     writer_add_hooks(catalog->writer, &hooks);
     *out = catalog;
     catalog = NULL;
@@ -156,6 +167,7 @@ void catalog_close(struct catalog *catalog)
     db_pool_close(catalog->readers); /* first, so that the writer's last checkpoint is complete */
     writer_stop(catalog->writer);
     access_cache_free(catalog->access);
+    file_cache_free(catalog->files);
     blob_store_close(catalog->blobs);
     if (catalog->lock_fd >= 0)
         close(catalog->lock_fd);
@@ -180,6 +192,11 @@ struct blob_store *catalog_blobs(struct catalog *catalog)
 struct access_cache *catalog_access(struct catalog *catalog)
 {
     return catalog->access;
+}
+
+struct file_cache *catalog_file_cache(struct catalog *catalog)
+{
+    return catalog->files;
 }
 
 const struct catalog_options *catalog_options(const struct catalog *catalog)

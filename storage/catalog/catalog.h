@@ -23,6 +23,7 @@ struct catalog_options {
     int refuse_percent;      /* than this share: uploads are refused with 507 */
     int64_t reserve_bytes;   /* size of reserve.bin, given up when the disk is full */
     bool allow_unsafe_fs;    /* network file systems */
+    size_t file_cache_bytes; /* memory for small files and rows of files; 0: 64 MiB */
 };
 
 enum format { FORMAT_NPM = 1, FORMAT_PYPI, FORMAT_ARTIFACT };
@@ -40,6 +41,7 @@ struct db_pool *catalog_readers(struct catalog *catalog);
 struct writer *catalog_writer(struct catalog *catalog);
 struct blob_store *catalog_blobs(struct catalog *catalog);
 struct access_cache *catalog_access(struct catalog *catalog);
+struct file_cache *catalog_file_cache(struct catalog *catalog);
 const struct catalog_options *catalog_options(const struct catalog *catalog);
 
 /* What /-/readyz tells: STATUS_OK, or the failing part and why in err. */

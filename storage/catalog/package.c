@@ -1,10 +1,13 @@
 #include "storage/catalog/package.h"
 
 #include "storage/blobs/blob_store.h"
+#include "storage/catalog/file_cache.h"
 #include "storage/catalog/reading.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/stream.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define PACKAGE_COLUMNS "p.id, p.name, p.name_norm, p.updated_us"
 
@@ -181,29 +184,6 @@ static struct stored_file copy_file(struct stored_file file, struct arena *arena
     return file;
 }
 
-enum status catalog_find_file(struct catalog *catalog, const struct repository *repository,
-                              enum format format, const char *name_norm, const char *file,
-                              struct arena *arena, struct stored_file *out, struct error *err)
-{
-    static const char FIND[] = "SELECT " FILE_COLUMNS " FROM package p JOIN file f ON f.package_id = p.id"
-                               " JOIN version v ON v.id = f.version_id JOIN blob b ON b.id = f.blob_id"
-                               " WHERE p.repository_id = ?1 AND p.format = ?2 AND p.name_norm = ?3"
-                               " AND f.name = ?4 AND f.state = 0";
-    struct reading reading;
-    enum status rc;
-
-    if ((rc = reading_begin(catalog, FIND, &reading, err)))
-        return rc;
-    db_bind_int(reading.query, 1, repository->id);
-    db_bind_int(reading.query, 2, format);
-    db_bind_text(reading.query, 3, name_norm);
-    db_bind_text(reading.query, 4, file);
-    if (!(rc = reading_one(&reading, "the file", file, err)))
-        *out = copy_file(view_file(reading.query), arena);
-    reading_end(&reading);
-    return rc;
-}
-
 enum status catalog_open_file(struct catalog *catalog, const struct stored_file *file, int *fd,
                               struct error *err)
 {
@@ -216,6 +196,68 @@ enum status catalog_open_file(struct catalog *catalog, const struct stored_file 
     return rc == STATUS_NOT_FOUND ? fail(err, STATUS_INTERNAL, "blob-missing",
                                          "the stored bytes of %s are missing", file->name)
                                   : rc;
+}
+
+/* Small enough that keeping the bytes beats opening the file each time. */
+enum { SMALL_FILE_MAX = 64 * 1024 };
+
+/* Whatever goes wrong here goes wrong again, with words, where the file is opened to be sent. */
+static const void *read_small(struct catalog *catalog, const struct stored_file *file,
+                              struct arena *arena)
+{
+    struct file_reader reader;
+    size_t got = 0;
+    char *bytes;
+    int fd;
+
+    if (file->size <= 0 || file->size > SMALL_FILE_MAX || catalog_open_file(catalog, file, &fd, NULL))
+        return NULL;
+    bytes = arena_alloc(arena, (size_t)file->size);
+    file_reader_init(&reader, fd, 0, file->size);
+    if (reader_read_all(&reader.reader, bytes, (size_t)file->size, &got, NULL))
+        got = 0;
+    close(fd);
+    return got == (size_t)file->size ? bytes : NULL;
+}
+
+static enum status query_file(struct catalog *catalog, const struct file_key *key,
+                              struct arena *arena, struct stored_file *out, struct error *err)
+{
+    static const char FIND[] = "SELECT " FILE_COLUMNS " FROM package p JOIN file f ON f.package_id = p.id"
+                               " JOIN version v ON v.id = f.version_id JOIN blob b ON b.id = f.blob_id"
+                               " WHERE p.repository_id = ?1 AND p.format = ?2 AND p.name_norm = ?3"
+                               " AND f.name = ?4 AND f.state = 0";
+    struct reading reading;
+    enum status rc;
+
+    if ((rc = reading_begin(catalog, FIND, &reading, err)))
+        return rc;
+    db_bind_int(reading.query, 1, key->repository_id);
+    db_bind_int(reading.query, 2, key->format);
+    db_bind_text(reading.query, 3, key->name_norm);
+    db_bind_text(reading.query, 4, key->file);
+    if (!(rc = reading_one(&reading, "the file", key->file, err)))
+        *out = copy_file(view_file(reading.query), arena);
+    reading_end(&reading);
+    return rc;
+}
+
+enum status catalog_find_file(struct catalog *catalog, const struct repository *repository,
+                              enum format format, const char *name_norm, const char *file,
+                              struct arena *arena, struct stored_file *out, struct error *err)
+{
+    struct file_cache *cache = catalog_file_cache(catalog);
+    struct file_key key = {repository->id, format, name_norm, file};
+    uint64_t generation = file_cache_generation(cache, repository->id, name_norm);
+    enum status rc;
+
+    if (file_cache_get(cache, &key, arena, out))
+        return STATUS_OK;
+    if ((rc = query_file(catalog, &key, arena, out, err)))
+        return rc;
+    out->bytes = read_small(catalog, out, arena);
+    file_cache_put(cache, &key, generation, out);
+    return STATUS_OK;
 }
 
 /* One query of a walk: rows go to visit until one fails. */

@@ -11,6 +11,7 @@ struct stored_file {
     int64_t size, created_us;
     struct digests digests; /* kinds tells which are known; SHA-256 always */
     int64_t nonce;
+    const void *bytes; /* all of them, where a small file was looked up by name; else NULL */
 };
 
 enum file_kind {
@@ -51,7 +52,7 @@ enum status catalog_list_packages(struct catalog *catalog, const struct reposito
 enum status catalog_find_version(struct catalog *catalog, const struct package *package,
                                  const char *version, struct arena *arena, struct version *out,
                                  struct error *err);
-/* One file by name, in one query. */
+/* One file by name: from memory where it was asked for lately, else in one query. */
 enum status catalog_find_file(struct catalog *catalog, const struct repository *repository,
                               enum format format, const char *name_norm, const char *file,
                               struct arena *arena, struct stored_file *out, struct error *err);
