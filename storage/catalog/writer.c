@@ -403,7 +403,7 @@ enum status writer_run(struct writer *writer, operation run, void *argument,
     struct write write = {.run = run, .argument = argument, .stages = stages,
                           .stage_count = stage_count, .err = err};
 
-    if (atomic_load(&writer->is_read_only))
+    if (writer_is_read_only(writer))
         return fail(err, STATUS_READ_ONLY, "read-only", "writing has stopped: a flush of the disk failed");
     pthread_cond_init(&write.done, NULL);
     pthread_mutex_lock(&writer->lock);
@@ -424,7 +424,8 @@ enum status writer_run(struct writer *writer, operation run, void *argument,
 
 bool writer_is_read_only(const struct writer *writer)
 {
-    return atomic_load(&writer->is_read_only);
+    /* An upload whose flush failed never comes to the writer, and ends writing all the same. */
+    return atomic_load(&writer->is_read_only) || blob_store_flush_failed(writer->blobs);
 }
 
 void writer_stats(struct writer *writer, struct writer_stats *out)

@@ -227,6 +227,7 @@ static void after_a_failed_flush_nothing_is_acknowledged(void **state)
     close(stage_fd(stage)); /* so fdatasync(2) fails */
     assert_int_equal(stage_finish(stage, &err), STATUS_READ_ONLY);
     stage_close(stage);
+    assert_int_equal(catalog_health(f->catalog, &err), STATUS_READ_ONLY);
     run_deed(&deed);
     assert_int_equal(deed.rc, STATUS_READ_ONLY);
     assert_int_equal(fixture_publish(f, "web", "1", "a", "x", &pub, &err), STATUS_READ_ONLY);

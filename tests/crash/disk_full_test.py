@@ -73,7 +73,7 @@ def test_a_full_disk_refuses_and_recovers(small_disk, new_server, tmp_path):
 
 
 def test_a_nearly_full_disk_refuses_before_the_body(new_server):
-    server = new_server(settings={"PACKHOUSE_DISK_REFUSE_BYTES": "1000 TiB"})
+    server = new_server(settings={"PACKHOUSE_DISK_REFUSE_BYTES": "1000 TiB", "PACKHOUSE_DISK_WARN_BYTES": "1000 TiB"})
     head = (f"PUT {server.artifacts}/web/1.0/x.bin HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
             "Content-Length: 1000000000\r\nExpect: 100-continue\r\n\r\n")
     answer = server.raw(head.encode())
