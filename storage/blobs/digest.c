@@ -18,7 +18,7 @@ static const char *const names[KIND_COUNT] = {"SHA256", "SHA512", "SHA1", "MD5"}
 struct digester {
     unsigned kinds;
     EVP_MD_CTX *contexts[KIND_COUNT];
-    struct blake2b blake2b;
+    struct blake2b *blake2b; /* NULL: not wanted */
 };
 
 static void fetch_all(void)
@@ -55,7 +55,7 @@ struct digester *digester_new(unsigned kinds)
             digester->kinds |= 1u << i;
         }
     if (kinds & DIGEST_BLAKE2B) {
-        blake2b_init(&digester->blake2b);
+        digester->blake2b = blake2b_new();
         digester->kinds |= DIGEST_BLAKE2B;
     }
     return digester;
@@ -66,8 +66,8 @@ void digester_update(struct digester *digester, const void *bytes, size_t length
     for (int i = 0; i < KIND_COUNT; i++)
         if (digester->contexts[i])
             must(EVP_DigestUpdate(digester->contexts[i], bytes, length));
-    if (digester->kinds & DIGEST_BLAKE2B)
-        blake2b_update(&digester->blake2b, bytes, length);
+    if (digester->blake2b)
+        blake2b_add(digester->blake2b, bytes, length);
 }
 
 void digester_finish(struct digester *digester, struct digests *out)
@@ -78,8 +78,8 @@ void digester_finish(struct digester *digester, struct digests *out)
     for (int i = 0; i < KIND_COUNT; i++)
         if (digester->contexts[i])
             must(EVP_DigestFinal_ex(digester->contexts[i], results[i], NULL));
-    if (digester->kinds & DIGEST_BLAKE2B)
-        blake2b_finish(&digester->blake2b, out->blake2b);
+    if (digester->blake2b)
+        blake2b_finish(digester->blake2b, out->blake2b);
 }
 
 void digester_free(struct digester *digester)
@@ -88,6 +88,7 @@ void digester_free(struct digester *digester)
         return;
     for (int i = 0; i < KIND_COUNT; i++)
         EVP_MD_CTX_free(digester->contexts[i]);
+    blake2b_free(digester->blake2b);
     free(digester);
 }
 
