@@ -23,33 +23,33 @@ static const struct {
     const char *title;
     const char *retry_after; /* seconds, where trying again makes sense */
 } answers[STATUS_COUNT] = {
-    [STATUS_OK] = {500, "Internal error", NULL}, /* a failure without a status is ours */
-    [STATUS_INVALID] = {400, "Bad request", NULL},
-    [STATUS_UNAUTHENTICATED] = {401, "Not signed in", NULL},
-    [STATUS_FORBIDDEN] = {403, "Not allowed", NULL},
-    [STATUS_NOT_FOUND] = {404, "Not found", NULL},
-    [STATUS_NOT_ALLOWED] = {405, "Method not allowed", NULL},
-    [STATUS_TIMEOUT] = {408, "Too slow", NULL},
-    [STATUS_CONFLICT] = {409, "Taken already", NULL},
-    [STATUS_GONE] = {410, "Gone", NULL},
-    [STATUS_LENGTH_REQUIRED] = {411, "Length required", NULL},
-    [STATUS_PRECONDITION] = {412, "Precondition failed", NULL},
-    [STATUS_TOO_LARGE] = {413, "Too large", NULL},
-    [STATUS_UNSUPPORTED] = {415, "Not a supported type", NULL},
-    [STATUS_RANGE] = {416, "Range not satisfiable", NULL},
-    [STATUS_EXPECTATION] = {417, "Expectation failed", NULL},
-    [STATUS_UNPROCESSABLE] = {422, "Contradicts itself", NULL},
+    [STATUS_OK] = {500, "Internal error",         NULL}, /* a failure without a status is ours */
+    [STATUS_INVALID] = {400, "Bad request",            NULL},
+    [STATUS_UNAUTHENTICATED] = {401, "Not signed in",          NULL},
+    [STATUS_FORBIDDEN] = {403, "Not allowed",            NULL},
+    [STATUS_NOT_FOUND] = {404, "Not found",              NULL},
+    [STATUS_NOT_ALLOWED] = {405, "Method not allowed",     NULL},
+    [STATUS_TIMEOUT] = {408, "Too slow",               NULL},
+    [STATUS_CONFLICT] = {409, "Taken already",          NULL},
+    [STATUS_GONE] = {410, "Gone",                   NULL},
+    [STATUS_LENGTH_REQUIRED] = {411, "Length required",        NULL},
+    [STATUS_PRECONDITION] = {412, "Precondition failed",    NULL},
+    [STATUS_TOO_LARGE] = {413, "Too large",              NULL},
+    [STATUS_UNSUPPORTED] = {415, "Not a supported type",   NULL},
+    [STATUS_RANGE] = {416, "Range not satisfiable",  NULL},
+    [STATUS_EXPECTATION] = {417, "Expectation failed",     NULL},
+    [STATUS_UNPROCESSABLE] = {422, "Contradicts itself",     NULL},
     [STATUS_HEAD_TOO_LARGE] = {431, "Request head too large", NULL},
-    [STATUS_BUSY] = {503, "Busy", "1"},
-    [STATUS_READ_ONLY] = {503, "Writing has stopped", "60"},
-    [STATUS_FULL] = {507, "Out of space", NULL},
-    [STATUS_INTERNAL] = {500, "Internal error", NULL},
+    [STATUS_BUSY] = {503, "Busy",                   "1" },
+    [STATUS_READ_ONLY] = {503, "Writing has stopped",    "60"},
+    [STATUS_FULL] = {507, "Out of space",           NULL},
+    [STATUS_INTERNAL] = {500, "Internal error",         NULL},
 };
 
 /* Headers that a failure keeps from what the handler had set; the others describe an answer that
  * is not sent. */
-static const char *const kept_headers[] = {"Allow", "Content-Range", "WWW-Authenticate",
-                                           "Retry-After", "Upload-Limit", "npm-notice"};
+static const char *const kept_headers[] = {"Allow",       "Content-Range", "WWW-Authenticate",
+                                           "Retry-After", "Upload-Limit",  "npm-notice"};
 
 enum { PROBLEM_MAX = 16 * 1024, REASON_MAX = 160 };
 
@@ -148,8 +148,8 @@ static const char *outward_message(struct request *req, enum status status)
     if (status == STATUS_INTERNAL) {
         log_event(LOG_ERROR, "request.failed", "request=%s path=%s reason=\"%s\"", req->id, address,
                   error->message);
-        return arena_format(req->arena, "something failed here; the log says what, under request %s",
-                            req->id);
+        return arena_format(req->arena,
+                            "something failed here; the log says what, under request %s", req->id);
     }
     log_event(LOG_DEBUG, "request.refused", "request=%s path=%s status=%s reason=\"%s\"", req->id,
               address, status_word(status), error->message);

@@ -69,8 +69,7 @@ static enum status decode_segment(const char *source, size_t length, char *to, s
     return STATUS_OK;
 }
 
-enum status path_parse(const char *target, struct arena *arena, struct path *out,
-                       struct error *err)
+enum status path_parse(const char *target, struct arena *arena, struct path *out, struct error *err)
 {
     size_t length = strlen(target), slashes = 0;
     enum status rc;

@@ -1,4 +1,5 @@
-/* A request's path in segments, each percent-decoded exactly once (npm spec 2.2, civetweb-notes 3). */
+/* A request's path in segments, each percent-decoded exactly once (npm spec 2.2, civetweb-notes 3).
+ */
 #pragma once
 #include "config/error.h"
 #include <stdbool.h>

@@ -5,11 +5,7 @@
 #include "server/router.h"
 
 const struct mount *const mounts[] = {
-    &npm_mount,
-    &pypi_mount,
-    &artifacts_mount,
-    &admin_mount,
-    &health_mount,
+    &npm_mount, &pypi_mount, &artifacts_mount, &admin_mount, &health_mount,
 };
 const size_t mount_count = sizeof mounts / sizeof *mounts;
 

@@ -72,8 +72,8 @@ enum condition condition_check(const struct request *req, const char *etag, int6
     matches = header_has_etag(req, "if-none-match", etag, true, &present);
     if (matches)
         return is_read ? CONDITION_NOT_MODIFIED : CONDITION_FAILED;
-    if (!present && is_read && modified && (since = header_seconds(req, "if-modified-since")) >= 0 &&
-        modified <= since)
+    if (!present && is_read && modified &&
+        (since = header_seconds(req, "if-modified-since")) >= 0 && modified <= since)
         return CONDITION_NOT_MODIFIED;
     return CONDITION_HOLDS;
 }

@@ -118,7 +118,8 @@ enum status request_body_text(struct request *req, size_t limit, char **text, si
     if (req->content_length >= 0)
         capacity = (size_t)req->content_length;
     data = arena_alloc(req->arena, capacity + 1);
-    for (;;) { /* the byte behind the capacity is there to see whether more comes, then for the NUL */
+    for (;;) { /* the byte behind the capacity is there to see whether more comes, then for the NUL
+                */
         rc = reader_read_all(req->body, data + used, capacity + 1 - used, &got, &req->error);
         if (rc)
             return rc;

@@ -17,8 +17,15 @@ struct repository;
 struct route;
 struct settings;
 
-enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_POST, METHOD_PATCH, METHOD_DELETE,
-              METHOD_COUNT };
+enum method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_PUT,
+    METHOD_POST,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_COUNT
+};
 
 struct header {
     const char *name, *value;
@@ -32,7 +39,7 @@ struct service {
     struct catalog *catalog;
     struct document_cache *documents;
     const struct settings *settings;
-    const char *public_url; /* without a final slash; never taken from Host */
+    const char *public_url;  /* without a final slash; never taken from Host */
     struct metrics *metrics; /* the server's own counters; only its /metrics route looks here */
 };
 
@@ -61,7 +68,8 @@ struct request {
     const struct repository *repository;
 
     struct error error; /* where handlers put their failure */
-    /* What the failure's body says beyond the usual, as JSON members with texts: "existing_sha256". */
+    /* What the failure's body says beyond the usual, as JSON members with texts: "existing_sha256".
+     */
     struct header facts[REQUEST_FACTS_MAX];
     size_t fact_count;
 };

@@ -19,42 +19,42 @@ static const struct {
     int code;
     const char *phrase;
 } phrases[] = {
-    {200, "OK"},
-    {201, "Created"},
-    {202, "Accepted"},
-    {204, "No Content"},
-    {206, "Partial Content"},
-    {301, "Moved Permanently"},
-    {302, "Found"},
-    {303, "See Other"},
-    {304, "Not Modified"},
-    {307, "Temporary Redirect"},
-    {308, "Permanent Redirect"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {406, "Not Acceptable"},
-    {408, "Request Timeout"},
-    {409, "Conflict"},
-    {410, "Gone"},
-    {411, "Length Required"},
-    {412, "Precondition Failed"},
-    {413, "Content Too Large"},
-    {415, "Unsupported Media Type"},
-    {416, "Range Not Satisfiable"},
-    {417, "Expectation Failed"},
-    {422, "Unprocessable Content"},
-    {429, "Too Many Requests"},
+    {200, "OK"                             },
+    {201, "Created"                        },
+    {202, "Accepted"                       },
+    {204, "No Content"                     },
+    {206, "Partial Content"                },
+    {301, "Moved Permanently"              },
+    {302, "Found"                          },
+    {303, "See Other"                      },
+    {304, "Not Modified"                   },
+    {307, "Temporary Redirect"             },
+    {308, "Permanent Redirect"             },
+    {400, "Bad Request"                    },
+    {401, "Unauthorized"                   },
+    {403, "Forbidden"                      },
+    {404, "Not Found"                      },
+    {405, "Method Not Allowed"             },
+    {406, "Not Acceptable"                 },
+    {408, "Request Timeout"                },
+    {409, "Conflict"                       },
+    {410, "Gone"                           },
+    {411, "Length Required"                },
+    {412, "Precondition Failed"            },
+    {413, "Content Too Large"              },
+    {415, "Unsupported Media Type"         },
+    {416, "Range Not Satisfiable"          },
+    {417, "Expectation Failed"             },
+    {422, "Unprocessable Content"          },
+    {429, "Too Many Requests"              },
     {431, "Request Header Fields Too Large"},
-    {451, "Unavailable For Legal Reasons"},
-    {500, "Internal Server Error"},
-    {501, "Not Implemented"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
-    {507, "Insufficient Storage"},
+    {451, "Unavailable For Legal Reasons"  },
+    {500, "Internal Server Error"          },
+    {501, "Not Implemented"                },
+    {502, "Bad Gateway"                    },
+    {503, "Service Unavailable"            },
+    {504, "Gateway Timeout"                },
+    {507, "Insufficient Storage"           },
 };
 
 const char *response_phrase(int code)
@@ -103,8 +103,7 @@ static void put_header(struct response *res, const char *name, char *value)
     *header = (struct header){name, value};
 }
 
-void response_header(struct request *req, struct response *res, const char *name,
-                     const char *value)
+void response_header(struct request *req, struct response *res, const char *name, const char *value)
 {
     put_header(res, name, arena_copy(req->arena, value));
 }
@@ -180,15 +179,12 @@ static bool conditions_end_it(struct request *req, struct response *res, const c
     }
     *rc = STATUS_OK;
     switch (condition_check(req, etag, modified_us)) {
-    case CONDITION_NOT_MODIFIED:
-        res->code = 304;
-        return true;
+    case CONDITION_NOT_MODIFIED: res->code = 304; return true;
     case CONDITION_FAILED:
-        *rc = fail(&req->error, STATUS_PRECONDITION, "", "the precondition does not hold: this is %s",
-                   etag);
+        *rc = fail(&req->error, STATUS_PRECONDITION, "",
+                   "the precondition does not hold: this is %s", etag);
         return true;
-    case CONDITION_HOLDS:
-        break;
+    case CONDITION_HOLDS: break;
     }
     return false;
 }
@@ -230,8 +226,7 @@ enum status respond_file(struct request *req, struct response *res, const struct
     if (outcome == RANGE_PART)
         response_header_format(req, res, "Content-Range", "bytes %lld-%lld/%lld",
                                (long long)range.offset,
-                               (long long)(range.offset + range.length - 1),
-                               (long long)file->size);
+                               (long long)(range.offset + range.length - 1), (long long)file->size);
     if (req->method == METHOD_HEAD) {
         res->announced_length = file->size;
     } else if (file->bytes) {
@@ -246,7 +241,8 @@ enum status respond_file(struct request *req, struct response *res, const struct
     return STATUS_OK;
 }
 
-/* A strong ETag names one sequence of bytes (RFC 9110 8.8.3), so the compressed form has its own. */
+/* A strong ETag names one sequence of bytes (RFC 9110 8.8.3), so the compressed form has its own.
+ */
 static const char *document_etag(struct request *req, const struct document *document, bool gzip)
 {
     size_t length = strlen(document->etag);

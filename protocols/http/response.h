@@ -10,7 +10,7 @@ struct strbuf;
 enum { RESPONSE_HEADERS_MAX = 32 };
 
 struct response {
-    int code; /* HTTP status; 0 until set */
+    int code;           /* HTTP status; 0 until set */
     const char *reason; /* NULL: the standard phrase. Printable ASCII, no CR or LF */
     struct header headers[RESPONSE_HEADERS_MAX];
     size_t header_count;
@@ -25,7 +25,7 @@ struct response {
     bool read_body_first; /* a refusal that waits until the client has sent what it has: for npm,
                              which reads no answer before */
     const struct document *document; /* a reference held until response_release() */
-    char *inflated; /* freed by response_release() */
+    char *inflated;                  /* freed by response_release() */
 };
 
 /* The standard phrase of a status code, RFC 9110 15; "Unknown" for none. */

@@ -12,7 +12,7 @@ enum status admin_list_orgs(struct request *req, struct response *res);
 enum status admin_create_repository(struct request *req, struct response *res);
 enum status admin_list_repositories(struct request *req, struct response *res);
 enum status admin_get_repository(struct request *req, struct response *res);
-enum status admin_change_repository(struct request *req, struct response *res);
+enum status admin_set_repository(struct request *req, struct response *res);
 
 enum status admin_create_account(struct request *req, struct response *res);
 enum status admin_list_accounts(struct request *req, struct response *res);

@@ -36,9 +36,9 @@ static enum status list(struct request *req, struct response *res, int64_t org_i
     write_open(&out, "items", '[');
     for (size_t i = 0; i < count && i < page.limit; i++)
         write_entry(&out, &entries[i]);
-    write_next(&out, count > page.limit ? arena_format(req->arena, "%lld",
-                                                       (long long)entries[page.limit - 1].id)
-                                        : NULL);
+    write_next(&out, count > page.limit
+                         ? arena_format(req->arena, "%lld", (long long)entries[page.limit - 1].id)
+                         : NULL);
     return admin_respond(req, res, 200, &out);
 }
 

@@ -30,8 +30,8 @@ enum status admin_invalid(struct request *req, const char *member, const char *f
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return admin_about(req, member, fail(&req->error, STATUS_INVALID, "invalid-value", "%s: %s",
-                                         member, text));
+    return admin_about(req, member,
+                       fail(&req->error, STATUS_INVALID, "invalid-value", "%s: %s", member, text));
 }
 
 enum status admin_body(struct request *req, const char *const *members, size_t count,

@@ -9,8 +9,8 @@
 /* Who does what a handler does, for the audit row. */
 struct actor admin_actor(const struct request *req);
 
-/* Parses the body, an object with no members but these. The caller json_free()s it, also on failure.
- * This and the functions below name the member that is wrong as the problem's "field". */
+/* Parses the body, an object with no members but these. The caller json_free()s it, also on
+ * failure. This and the functions below name the member that is wrong as the problem's "field". */
 enum status admin_body(struct request *req, const char *const *members, size_t count,
                        struct json **out);
 enum status admin_need_text(struct request *req, const struct json *body, const char *member,
@@ -48,7 +48,7 @@ void write_close(struct strbuf *out, char bracket);
 void write_text(struct strbuf *out, const char *name, const char *text);
 void write_int(struct strbuf *out, const char *name, int64_t value);
 void write_bool(struct strbuf *out, const char *name, bool value);
-void write_time(struct strbuf *out, const char *name, int64_t time_us); /* 0: null */
+void write_time(struct strbuf *out, const char *name, int64_t time_us);  /* 0: null */
 void write_json(struct strbuf *out, const char *name, const char *json); /* a text that is JSON */
 void write_actions(struct strbuf *out, const char *name, unsigned actions);
 void write_texts(struct strbuf *out, const char *name, const char *const *texts, size_t count);

@@ -1,4 +1,5 @@
-/* Every refusal must be explainable: which grant, or which missing one, decides (access spec B1). */
+/* Every refusal must be explainable: which grant, or which missing one, decides (access spec B1).
+ */
 #include "server/admin/admin.h"
 #include "server/admin/exchange.h"
 
@@ -10,7 +11,7 @@
 
 struct question {
     struct repository repository;
-    const char *path; /* of the repository */
+    const char *path;    /* of the repository */
     const char *package; /* NULL: the repository as a whole */
     enum action action;
     struct principal who;
@@ -64,8 +65,10 @@ static enum status read_principal(struct request *req, struct question *question
         return STATUS_OK;
     if ((rc = catalog_find_account(req->service->catalog, name, req->arena, &account, &req->error)))
         return rc;
-    question->who = (struct principal){.account_id = account.id, .name = account.name,
-                                       .is_owner = account.is_owner, .actions = ACTIONS_ALL};
+    question->who = (struct principal){.account_id = account.id,
+                                       .name = account.name,
+                                       .is_owner = account.is_owner,
+                                       .actions = ACTIONS_ALL};
     return read_grants(req, &question->who);
 }
 
@@ -88,8 +91,8 @@ static enum status read_question(struct request *req, struct question *out)
 static bool speaks(const struct question *question, const struct grant *grant)
 {
     struct grant alone = *grant;
-    const struct principal who = {.name = "", .actions = ACTIONS_ALL, .grants = &alone,
-                                  .grant_count = 1};
+    const struct principal who = {
+        .name = "", .actions = ACTIONS_ALL, .grants = &alone, .grant_count = 1};
     struct repository closed = question->repository;
 
     closed.anonymous_read = false;
@@ -115,8 +118,8 @@ static const char *reason_of(const struct question *question, bool is_allowed,
     unrestricted.repositories = NULL;
     unrestricted.packages = NULL;
     *grant = NULL;
-    if (!is_allowed && access_allows(&unrestricted, &question->repository, question->package,
-                                     question->action))
+    if (!is_allowed &&
+        access_allows(&unrestricted, &question->repository, question->package, question->action))
         return "the token is restricted and leaves this out";
     if (!is_allowed && (*grant = find_speaking(question, GRANT_DENY)))
         return "a grant denies it";
@@ -140,8 +143,8 @@ enum status admin_explain_access(struct request *req, struct response *res)
 
     if ((rc = read_question(req, &question)))
         return rc;
-    is_allowed = access_allows(&question.who, &question.repository, question.package,
-                               question.action);
+    is_allowed =
+        access_allows(&question.who, &question.repository, question.package, question.action);
     reason = reason_of(&question, is_allowed, &grant);
     write_begin(&out, req);
     write_open(&out, NULL, '{');

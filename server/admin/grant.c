@@ -87,8 +87,8 @@ static enum status read_grant(struct request *req, const struct json *body, stru
 
 enum status admin_add_grant(struct request *req, struct response *res)
 {
-    static const char *const members[] = {"subject", "repository", "package", "effect", "role",
-                                          "actions"};
+    static const char *const members[] = {"subject", "repository", "package",
+                                          "effect",  "role",       "actions"};
     struct catalog *catalog = req->service->catalog;
     struct actor actor = admin_actor(req);
     struct grant grant;
@@ -138,9 +138,9 @@ enum status admin_list_grants(struct request *req, struct response *res)
     write_open(&out, "items", '[');
     for (size_t i = 0; i < count && i < page.limit; i++)
         write_grant(&out, &grants[i]);
-    write_next(&out, count > page.limit ? arena_format(req->arena, "%lld",
-                                                       (long long)grants[page.limit - 1].id)
-                                        : NULL);
+    write_next(&out, count > page.limit
+                         ? arena_format(req->arena, "%lld", (long long)grants[page.limit - 1].id)
+                         : NULL);
     return admin_respond(req, res, 200, &out);
 }
 

@@ -161,7 +161,8 @@ enum status admin_list_repositories(struct request *req, struct response *res)
     size_t listed = 0, count;
     enum status rc;
 
-    if ((rc = find_org(req, request_param(req, "org"), &org)) || (rc = admin_page(req, false, &page)))
+    if ((rc = find_org(req, request_param(req, "org"), &org)) ||
+        (rc = admin_page(req, false, &page)))
         return rc;
     write_begin(&out, req);
     write_open(&out, NULL, '{');
@@ -191,7 +192,7 @@ enum status admin_get_repository(struct request *req, struct response *res)
     return respond_repository(req, res, 200, req->repository);
 }
 
-enum status admin_change_repository(struct request *req, struct response *res)
+enum status admin_set_repository(struct request *req, struct response *res)
 {
     static const char *const members[] = {"anonymous"};
     struct repository repository = *req->repository;

@@ -9,8 +9,12 @@
 #include <string.h>
 
 /* Access spec B3: how long a personal token lives. */
-enum { DAY = 24 * 60 * 60, LIFE_DEFAULT = 30 * DAY, LIFE_WRITE_MAX = 90 * DAY,
-       LIFE_READ_MAX = 365 * DAY };
+enum {
+    DAY = 24 * 60 * 60,
+    LIFE_DEFAULT = 30 * DAY,
+    LIFE_WRITE_MAX = 90 * DAY,
+    LIFE_READ_MAX = 365 * DAY
+};
 enum { READ_ONLY = REPO_READ | REPO_LIST, TOKEN_NAME_MAX = 100 };
 
 static const char *const *split_globs(struct request *req, const char *text, size_t *count)
@@ -143,10 +147,10 @@ static enum status check_repositories(struct request *req, const char *text)
         enum status rc;
 
         if (!strchr(globs[i], '/') && strcmp(globs[i], "**"))
-            return admin_invalid(req, "repositories", "ORG/NAME or a pattern, not \"%s\"", globs[i]);
+            return admin_invalid(req, "repositories", "ORG/NAME or a pattern, not \"%s\"",
+                                 globs[i]);
         if (!strchr(globs[i], '*') &&
-            (rc = admin_about(req, "repositories",
-                              admin_find_visible(req, globs[i], &repository))))
+            (rc = admin_about(req, "repositories", admin_find_visible(req, globs[i], &repository))))
             return rc;
     }
     return STATUS_OK;
@@ -248,8 +252,8 @@ done:
     return rc;
 }
 
-/* Whether the caller rules over the other tokens of his account: one that was made for less does not
- * even see them. */
+/* Whether the caller rules over the other tokens of his account: one that was made for less does
+ * not even see them. */
 static bool rules_account(const struct principal *who)
 {
     return (who->actions & TOKEN_ADMIN) && !who->repositories && !who->packages;
@@ -310,9 +314,9 @@ enum status admin_list_tokens(struct request *req, struct response *res)
     write_open(&out, "items", '[');
     for (size_t i = 0; i < count && i < page.limit; i++)
         write_token(req, &out, &tokens[i], NULL);
-    write_next(&out, count > page.limit ? arena_format(req->arena, "%lld",
-                                                       (long long)tokens[page.limit - 1].id)
-                                        : NULL);
+    write_next(&out, count > page.limit
+                         ? arena_format(req->arena, "%lld", (long long)tokens[page.limit - 1].id)
+                         : NULL);
     return admin_respond(req, res, 200, &out);
 }
 
@@ -355,12 +359,12 @@ enum status admin_revoke_this_token(struct request *req, struct response *res)
     struct json *body = NULL;
     enum status rc = STATUS_OK;
 
-    if (req->content_length != 0 &&
-        ((rc = admin_body(req, members, 1, &body)) ||
-         (rc = admin_get_text(req, body, "token", &text))))
+    if (req->content_length != 0 && ((rc = admin_body(req, members, 1, &body)) ||
+                                     (rc = admin_get_text(req, body, "token", &text))))
         goto done;
     if (!text && !who->token_id) {
-        rc = admin_invalid(req, "token", "the token that is to end goes here or into Authorization");
+        rc =
+            admin_invalid(req, "token", "the token that is to end goes here or into Authorization");
         goto done;
     }
     if (text)
@@ -368,8 +372,8 @@ enum status admin_revoke_this_token(struct request *req, struct response *res)
     if (rc && rc != STATUS_UNAUTHENTICATED)
         goto done;
     actor = (struct actor){who, req->peer, req->id};
-    if (!rc && (rc = catalog_revoke_token(req->service->catalog, &actor, who->token_id,
-                                          &req->error)))
+    if (!rc &&
+        (rc = catalog_revoke_token(req->service->catalog, &actor, who->token_id, &req->error)))
         goto done;
     rc = respond_empty(req, res, 204);
 done:

@@ -16,9 +16,7 @@ static void challenge(struct request *req, struct response *res, bool token_was_
     static const char basic[] = "Basic realm=\"packhouse\", charset=\"UTF-8\"";
 
     switch (req->mount->challenge) {
-    case CHALLENGE_BASIC:
-        response_header(req, res, "WWW-Authenticate", basic);
-        return;
+    case CHALLENGE_BASIC: response_header(req, res, "WWW-Authenticate", basic); return;
     case CHALLENGE_BOTH:
         response_header_format(req, res, "WWW-Authenticate", "%s, Bearer realm=\"packhouse\"",
                                basic);
@@ -40,9 +38,7 @@ static enum status authenticate(struct request *req, struct response *res)
     struct error why = {0};
 
     switch (credential_of(req, &token)) {
-    case CREDENTIAL_NONE:
-        req->principal = &principal_anonymous;
-        return STATUS_OK;
+    case CREDENTIAL_NONE: req->principal = &principal_anonymous; return STATUS_OK;
     case CREDENTIAL_BAD:
         fail(&why, STATUS_UNAUTHENTICATED, "", "no token in the Authorization header");
         break;
@@ -130,9 +126,9 @@ static enum status check_repository(struct request *req, struct response *res, e
     req->repository = repository;
     if (action == REPO_READ && (package || is_impossible))
         return request_no_package(req);
-    return gate_forbidden(req, action, arena_format(req->arena, "%s/%s%s%s", org, repo,
-                                               package ? ", package " : "",
-                                               package ? package : ""));
+    return gate_forbidden(req, action,
+                          arena_format(req->arena, "%s/%s%s%s", org, repo,
+                                       package ? ", package " : "", package ? package : ""));
 }
 
 enum status gate_check_org(struct request *req, const char *org, enum action action)
@@ -154,33 +150,24 @@ static enum status check_org(struct request *req, struct response *res, enum act
 static enum status check_access(struct request *req, struct response *res)
 {
     switch (req->route->access) {
-    case ANYONE:
-        return STATUS_OK;
+    case ANYONE: return STATUS_OK;
     case SIGNED_IN:
-    case HANDLER_DECIDES:
-        return is_anonymous(req) ? needs_sign_in(req, res) : STATUS_OK;
-    case MAY_READ:
-        return check_repository(req, res, REPO_READ);
-    case MAY_PUBLISH:
-        return check_repository(req, res, PKG_PUBLISH);
-    case MAY_TAG:
-        return check_repository(req, res, PKG_TAG);
-    case MAY_DELETE:
-        return check_repository(req, res, PKG_DELETE);
-    case MAY_ADMIN_REPOSITORY:
-        return check_repository(req, res, REPO_ADMIN);
-    case MAY_ADMIN_ORG:
-        return check_org(req, res, ORG_ADMIN);
-    case MAY_AUDIT:
-        return check_org(req, res, AUDIT_READ);
+    case HANDLER_DECIDES: return is_anonymous(req) ? needs_sign_in(req, res) : STATUS_OK;
+    case MAY_READ: return check_repository(req, res, REPO_READ);
+    case MAY_PUBLISH: return check_repository(req, res, PKG_PUBLISH);
+    case MAY_TAG: return check_repository(req, res, PKG_TAG);
+    case MAY_DELETE: return check_repository(req, res, PKG_DELETE);
+    case MAY_ADMIN_REPOSITORY: return check_repository(req, res, REPO_ADMIN);
+    case MAY_ADMIN_ORG: return check_org(req, res, ORG_ADMIN);
+    case MAY_AUDIT: return check_org(req, res, AUDIT_READ);
     case MAY_ADMIN_INSTANCE:
         if (is_anonymous(req))
             return needs_sign_in(req, res);
         if (access_allows_instance(req->principal))
             return STATUS_OK;
-        return fail(&req->error, STATUS_FORBIDDEN, "", "only the owner of the instance may do this");
-    case ACCESS_UNDECIDED:
-        break;
+        return fail(&req->error, STATUS_FORBIDDEN, "",
+                    "only the owner of the instance may do this");
+    case ACCESS_UNDECIDED: break;
     }
     return fail(&req->error, STATUS_INTERNAL, "", "a route does not say who may");
 }
@@ -229,7 +216,10 @@ static enum status check_size(struct request *req, struct response *res)
         return too_large(&req->error, limit);
     }
     reader = arena_alloc(req->arena, sizeof *reader);
-    *reader = (struct limited_reader){{limited_read, NULL}, req->body, limit, limit};
+    *reader = (struct limited_reader){
+        {limited_read, NULL},
+        req->body, limit, limit
+    };
     req->body = &reader->reader;
     return STATUS_OK;
 }

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 struct house {
@@ -33,11 +34,12 @@ static int setup(void **state)
 
     fixture_setup(&h->fixture);
     settings_init(&h->settings);
-    h->service = (struct service){.catalog = h->fixture.catalog, .settings = &h->settings,
-                                  .public_url = "http://house"};
+    h->service = (struct service){
+        .catalog = h->fixture.catalog, .settings = &h->settings, .public_url = "http://house"};
     token.account_id = h->fixture.owner.account_id;
     fixture_must(catalog_create_token(h->fixture.catalog, &h->fixture.actor, &token,
-                                      h->fixture.arena, h->owner, &err), &err);
+                                      h->fixture.arena, h->owner, &err),
+                 &err);
     fixture_must(dispatcher_new(&h->service, mounts, 1, &h->dispatcher, &err), &err);
     *state = h;
     return 0;
@@ -62,7 +64,8 @@ static int ask(struct house *h, const char *token, enum method method, const cha
     struct error err = {0};
     struct made made;
 
-    made_request(&made, h->fixture.arena, method, arena_format(h->fixture.arena, "/api/v1%s", path));
+    made_request(&made, h->fixture.arena, method,
+                 arena_format(h->fixture.arena, "/api/v1%s", path));
     if (token)
         made_header(&made, "Authorization", arena_format(h->fixture.arena, "Bearer %s", token));
     if (body)
@@ -71,7 +74,8 @@ static int ask(struct house *h, const char *token, enum method method, const cha
     json_free(h->answer);
     h->answer = NULL;
     if (made.res.length)
-        assert_int_equal(json_parse(made.res.bytes, made.res.length, 0, &h->answer, &err), STATUS_OK);
+        assert_int_equal(json_parse(made.res.bytes, made.res.length, 0, &h->answer, &err),
+                         STATUS_OK);
     h->code = made.res.code;
     response_release(&made.res);
     return h->code;
@@ -112,12 +116,17 @@ static const char *make_person(struct house *h, const char *name, const char *ro
 {
     struct arena *arena = h->fixture.arena;
 
-    assert_int_equal(post(h, h->owner, "/accounts", arena_format(arena, "{\"name\":\"%s\"}", name)), 201);
+    assert_int_equal(post(h, h->owner, "/accounts", arena_format(arena, "{\"name\":\"%s\"}", name)),
+                     201);
     if (role)
         assert_int_equal(post(h, h->owner, "/grants",
-                              arena_format(arena, "{\"subject\":\"%s\",\"role\":\"%s\","
-                                           "\"repository\":\"%s\"}", name, role, repository)), 201);
-    assert_int_equal(post(h, h->owner, "/tokens", arena_format(arena, "{\"for\":\"%s\"}", name)), 201);
+                              arena_format(arena,
+                                           "{\"subject\":\"%s\",\"role\":\"%s\","
+                                           "\"repository\":\"%s\"}",
+                                           name, role, repository)),
+                         201);
+    assert_int_equal(post(h, h->owner, "/tokens", arena_format(arena, "{\"for\":\"%s\"}", name)),
+                     201);
     return text(h, "token");
 }
 
@@ -140,7 +149,8 @@ static void an_org_and_its_repositories_are_made_and_listed(void **state)
     assert_null(json_get(h->answer, "next"));
 
     assert_int_equal(post(h, h->owner, "/orgs/globex/repositories",
-                          "{\"name\":\"open\",\"anonymous\":\"read\"}"), 201);
+                          "{\"name\":\"open\",\"anonymous\":\"read\"}"),
+                     201);
     assert_string_equal(text(h, "anonymous"), "read");
     assert_int_equal(post(h, h->owner, "/orgs/globex/repositories", "{\"name\":\"private\"}"), 201);
     assert_string_equal(text(h, "anonymous"), "none");
@@ -153,11 +163,13 @@ static void an_org_and_its_repositories_are_made_and_listed(void **state)
     assert_int_equal(get(h, NULL, "/orgs/globex/repositories/private"), 401);
 
     assert_int_equal(ask(h, h->owner, METHOD_PATCH, "/orgs/globex/repositories/open",
-                         "{\"anonymous\":\"none\"}"), 200);
+                         "{\"anonymous\":\"none\"}"),
+                     200);
     assert_string_equal(text(h, "anonymous"), "none");
     assert_int_equal(get(h, NULL, "/orgs/globex/repositories/open"), 401);
 }
 
+/* clang-format off */
 static const struct {
     const char *path, *body;
     int code;
@@ -200,6 +212,7 @@ static const struct {
     {"/tokens", "{\"actions\":[\"pkg:publish\"],\"readonly\":true}", 400, "readonly", NULL},
     {"/tokens/revoke", "{\"token\":7}", 400, "token", NULL},
 };
+/* clang-format on */
 
 static void what_is_wrong_is_named(void **state)
 {
@@ -220,8 +233,10 @@ static void a_grant_lasts_until_it_is_removed(void **state)
     const char *path;
 
     assert_int_equal(get(h, ann, "/orgs/acme/repositories/main"), 404);
-    assert_int_equal(post(h, h->owner, "/grants", "{\"subject\":\"ann\",\"role\":\"publisher\","
-                                                  "\"repository\":\"acme/main\"}"), 201);
+    assert_int_equal(post(h, h->owner, "/grants",
+                          "{\"subject\":\"ann\",\"role\":\"publisher\","
+                          "\"repository\":\"acme/main\"}"),
+                     201);
     assert_string_equal(text(h, "package"), "**");
     assert_string_equal(text(h, "effect"), "allow");
     path = arena_format(h->fixture.arena, "/grants/%lld",
@@ -241,9 +256,11 @@ static void a_token_is_shown_once_and_revoked_at_once(void **state)
     const char *ann = make_person(h, "ann", "publisher", "acme/main"), *made;
     int64_t id;
 
-    assert_int_equal(post(h, ann, "/tokens", "{\"name\":\"ci\",\"role\":\"publisher\",\"repositories\":"
-                                             "[\"acme/main\"],\"packages\":[\"npm:@acme/*\"],"
-                                             "\"expires_in\":3600}"), 201);
+    assert_int_equal(post(h, ann, "/tokens",
+                          "{\"name\":\"ci\",\"role\":\"publisher\",\"repositories\":"
+                          "[\"acme/main\"],\"packages\":[\"npm:@acme/*\"],"
+                          "\"expires_in\":3600}"),
+                     201);
     made = text(h, "token");
     id = json_int(json_get(h->answer, "id"), 0);
     assert_true(token_is_well_formed(made));
@@ -254,8 +271,9 @@ static void a_token_is_shown_once_and_revoked_at_once(void **state)
     assert_int_equal(get(h, ann, "/tokens"), 200);
     assert_string_equal(items(h, "name"), "ci ");
     assert_null(json_get(json_at(json_get(h->answer, "items"), 0), "token"));
-    assert_int_equal(ask(h, ann, METHOD_DELETE, arena_format(h->fixture.arena, "/tokens/%lld",
-                                                             (long long)id), NULL), 204);
+    assert_int_equal(ask(h, ann, METHOD_DELETE,
+                         arena_format(h->fixture.arena, "/tokens/%lld", (long long)id), NULL),
+                     204);
     assert_int_equal(get(h, made, "/whoami"), 401);
 }
 
@@ -279,7 +297,8 @@ static void anyone_may_end_a_token_that_he_holds(void **state)
 
     assert_int_equal(post(h, NULL, "/tokens/revoke", body), 204);
     assert_int_equal(get(h, ann, "/whoami"), 401);
-    assert_int_equal(post(h, NULL, "/tokens/revoke", body), 204); /* and is not told that it was dead */
+    assert_int_equal(post(h, NULL, "/tokens/revoke", body),
+                     204); /* and is not told that it was dead */
     assert_int_equal(post(h, NULL, "/tokens/revoke", "{\"token\":\"pkhp_nonsense\"}"), 204);
     assert_int_equal(post(h, NULL, "/tokens/revoke", NULL), 400);
     assert_int_equal(post(h, bob, "/tokens/revoke", NULL), 204);
@@ -296,16 +315,20 @@ static void a_token_makes_none_that_may_more(void **state)
     make_globex(h);
     assert_int_equal(post(h, h->owner, "/tokens", "{\"role\":\"publisher\"}"), 201);
     assert_int_equal(post(h, text(h, "token"), "/tokens", "{\"role\":\"reader\"}"), 403);
-    assert_int_equal(post(h, h->owner, "/tokens", "{\"repositories\":[\"acme/*\"],"
-                                                  "\"packages\":[\"@acme/*\"]}"), 201);
+    assert_int_equal(post(h, h->owner, "/tokens",
+                          "{\"repositories\":[\"acme/*\"],"
+                          "\"packages\":[\"@acme/*\"]}"),
+                     201);
     scoped = text(h, "token");
     assert_int_equal(post(h, scoped, "/tokens", "{\"repositories\":[\"globex/private\"]}"), 404);
     assert_int_equal(post(h, scoped, "/tokens", "{\"repositories\":[\"**\"]}"), 403);
     assert_int_equal(post(h, scoped, "/tokens", "{\"repositories\":[\"acme/**\"]}"), 403);
     assert_int_equal(post(h, scoped, "/tokens", "{\"packages\":[\"other\"]}"), 403);
     assert_int_equal(post(h, scoped, "/tokens", "{\"packages\":[\"@acme/**\"]}"), 403);
-    assert_int_equal(post(h, scoped, "/tokens", "{\"for\":\"owner\",\"repositories\":[\"acme/main\"],"
-                                                "\"packages\":[\"@acme/ui\"]}"), 201);
+    assert_int_equal(post(h, scoped, "/tokens",
+                          "{\"for\":\"owner\",\"repositories\":[\"acme/main\"],"
+                          "\"packages\":[\"@acme/ui\"]}"),
+                     201);
     assert_int_equal(post(h, scoped, "/tokens", "{}"), 201);
     assert_string_equal(json_text(json_at(json_get(h->answer, "repositories"), 0)), "acme/*");
     assert_string_equal(json_text(json_at(json_get(h->answer, "packages"), 0)), "@acme/*");
@@ -332,20 +355,32 @@ static void an_org_administrator_rules_his_org_alone(void **state)
     make_person(h, "ann", NULL, NULL);
     assert_int_equal(post(h, olga, "/orgs/acme/repositories", "{\"name\":\"second\"}"), 201);
     assert_int_equal(post(h, olga, "/orgs/globex/repositories", "{\"name\":\"second\"}"), 404);
-    assert_int_equal(ask(h, olga, METHOD_PATCH, "/orgs/acme/repositories/main",
-                         "{\"anonymous\":\"read\"}"), 200);
-    assert_int_equal(ask(h, olga, METHOD_PATCH, "/orgs/globex/repositories/private",
-                         "{\"anonymous\":\"read\"}"), 404);
-    assert_int_equal(post(h, olga, "/grants", "{\"subject\":\"ann\",\"role\":\"reader\","
-                                              "\"repository\":\"acme/*\"}"), 201);
-    assert_int_equal(post(h, olga, "/grants", "{\"subject\":\"ann\",\"role\":\"reader\","
-                                              "\"repository\":\"globex/private\"}"), 404);
-    assert_int_equal(post(h, olga, "/grants", "{\"subject\":\"ann\",\"role\":\"reader\","
-                                              "\"repository\":\"absent/private\"}"), 404);
-    assert_int_equal(post(h, olga, "/grants", "{\"subject\":\"olga\",\"role\":\"admin\","
-                                              "\"repository\":\"**\"}"), 403);
-    assert_int_equal(post(h, olga, "/grants", "{\"subject\":\"olga\",\"role\":\"admin\","
-                                              "\"repository\":\"*/private\"}"), 403);
+    assert_int_equal(
+        ask(h, olga, METHOD_PATCH, "/orgs/acme/repositories/main", "{\"anonymous\":\"read\"}"),
+        200);
+    assert_int_equal(
+        ask(h, olga, METHOD_PATCH, "/orgs/globex/repositories/private", "{\"anonymous\":\"read\"}"),
+        404);
+    assert_int_equal(post(h, olga, "/grants",
+                          "{\"subject\":\"ann\",\"role\":\"reader\","
+                          "\"repository\":\"acme/*\"}"),
+                     201);
+    assert_int_equal(post(h, olga, "/grants",
+                          "{\"subject\":\"ann\",\"role\":\"reader\","
+                          "\"repository\":\"globex/private\"}"),
+                     404);
+    assert_int_equal(post(h, olga, "/grants",
+                          "{\"subject\":\"ann\",\"role\":\"reader\","
+                          "\"repository\":\"absent/private\"}"),
+                     404);
+    assert_int_equal(post(h, olga, "/grants",
+                          "{\"subject\":\"olga\",\"role\":\"admin\","
+                          "\"repository\":\"**\"}"),
+                     403);
+    assert_int_equal(post(h, olga, "/grants",
+                          "{\"subject\":\"olga\",\"role\":\"admin\","
+                          "\"repository\":\"*/private\"}"),
+                     403);
     assert_int_equal(get(h, olga, "/grants"), 403);
     assert_int_equal(get(h, olga, "/grants?org=acme"), 200);
     assert_string_equal(items(h, "subject"), "olga ann");
@@ -366,8 +401,10 @@ static void a_stranger_cannot_tell_absent_from_hidden(void **state)
     int64_t id;
 
     make_globex(h);
-    assert_int_equal(post(h, h->owner, "/grants", "{\"subject\":\"owner\",\"role\":\"reader\","
-                                                  "\"repository\":\"acme/main\"}"), 201);
+    assert_int_equal(post(h, h->owner, "/grants",
+                          "{\"subject\":\"owner\",\"role\":\"reader\","
+                          "\"repository\":\"acme/main\"}"),
+                     201);
     stan = make_person(h, "stan", "admin", "globex/*");
     assert_int_equal(get(h, stan, "/orgs/acme/repositories"), 404);
     assert_int_equal(get(h, stan, "/orgs/absent/repositories"), 404);
@@ -382,8 +419,9 @@ static void a_stranger_cannot_tell_absent_from_hidden(void **state)
     assert_int_equal(ask(h, stan, METHOD_DELETE, "/tokens/1", NULL), 404);
     assert_int_equal(ask(h, stan, METHOD_DELETE, "/tokens/999", NULL), 404);
     assert_int_equal(ask(h, stan, METHOD_DELETE, "/tokens/x", NULL), 404);
-    assert_int_equal(ask(h, stan, METHOD_DELETE, arena_format(h->fixture.arena, "/tokens/%lld",
-                                                              (long long)id), NULL), 204);
+    assert_int_equal(ask(h, stan, METHOD_DELETE,
+                         arena_format(h->fixture.arena, "/tokens/%lld", (long long)id), NULL),
+                     204);
 }
 
 /* Walks a list page by page; limit=1 makes every item a page. */
@@ -392,8 +430,9 @@ static const char *walk(struct house *h, const char *token, const char *path, co
     const char *cursor = NULL, *out = "";
 
     do {
-        const char *page = cursor ? arena_format(h->fixture.arena, "%s?limit=1&cursor=%s", path, cursor)
-                                  : arena_format(h->fixture.arena, "%s?limit=1", path);
+        const char *page =
+            cursor ? arena_format(h->fixture.arena, "%s?limit=1&cursor=%s", path, cursor)
+                   : arena_format(h->fixture.arena, "%s?limit=1", path);
 
         assert_int_equal(get(h, token, page), 200);
         out = arena_format(h->fixture.arena, "%s%s ", out, items(h, key));
@@ -413,8 +452,10 @@ static void lists_come_in_pages_of_what_one_may_see(void **state)
     assert_int_equal(post(h, h->owner, "/orgs", "{\"name\":\"hidden\"}"), 201);
     assert_int_equal(post(h, h->owner, "/orgs", "{\"name\":\"initech\"}"), 201);
     stan = make_person(h, "stan", "reader", "globex/*");
-    assert_int_equal(post(h, h->owner, "/grants", "{\"subject\":\"stan\",\"role\":\"reader\","
-                                                  "\"repository\":\"initech/*\"}"), 201);
+    assert_int_equal(post(h, h->owner, "/grants",
+                          "{\"subject\":\"stan\",\"role\":\"reader\","
+                          "\"repository\":\"initech/*\"}"),
+                     201);
     assert_string_equal(walk(h, h->owner, "/orgs", "name"), "acme globex hidden initech ");
     assert_string_equal(walk(h, stan, "/orgs", "name"), "globex initech ");
     assert_string_equal(walk(h, h->owner, "/accounts", "name"), "owner stan ");
@@ -427,6 +468,7 @@ static void lists_come_in_pages_of_what_one_may_see(void **state)
     assert_int_equal(get(h, h->owner, "/tokens?cursor=x"), 400);
 }
 
+/* clang-format off */
 static const struct {
     const char *query;
     bool allowed;
@@ -441,6 +483,7 @@ static const struct {
     {"principal=anonymous&action=repo:read", false, "no grant", false},
     {"action=repo:admin", true, "owner", false},
 };
+/* clang-format on */
 
 static void every_decision_is_explained(void **state)
 {
@@ -448,24 +491,32 @@ static void every_decision_is_explained(void **state)
     const char *ann;
 
     make_person(h, "ann", NULL, NULL);
-    assert_int_equal(post(h, h->owner, "/grants", "{\"subject\":\"ann\",\"role\":\"publisher\",\"package\":"
-                                                  "\"@acme/*\",\"repository\":\"acme/main\"}"), 201);
-    assert_int_equal(post(h, h->owner, "/grants", "{\"subject\":\"ann\",\"role\":\"publisher\",\"package\":"
-                                                  "\"@acme/secret\",\"repository\":\"acme/main\","
-                                                  "\"effect\":\"deny\"}"), 201);
+    assert_int_equal(post(h, h->owner, "/grants",
+                          "{\"subject\":\"ann\",\"role\":\"publisher\",\"package\":"
+                          "\"@acme/*\",\"repository\":\"acme/main\"}"),
+                     201);
+    assert_int_equal(post(h, h->owner, "/grants",
+                          "{\"subject\":\"ann\",\"role\":\"publisher\",\"package\":"
+                          "\"@acme/secret\",\"repository\":\"acme/main\","
+                          "\"effect\":\"deny\"}"),
+                     201);
     for (size_t row = 0; row < sizeof explained / sizeof *explained; row++) {
-        get(h, h->owner, arena_format(h->fixture.arena, "/access/explain?repo=acme/main&%s",
-                                      explained[row].query));
-        if (h->code != 200 || json_bool(json_get(h->answer, "allowed"), false) != explained[row].allowed ||
+        get(h, h->owner,
+            arena_format(h->fixture.arena, "/access/explain?repo=acme/main&%s",
+                         explained[row].query));
+        if (h->code != 200 ||
+            json_bool(json_get(h->answer, "allowed"), false) != explained[row].allowed ||
             !strstr(text(h, "reason"), explained[row].reason) ||
             (json_get(h->answer, "grant") != NULL) != explained[row].has_grant)
             fail_msg("row %zu: %d, %s%s", row, h->code, text(h, "reason"), text(h, "detail"));
     }
     assert_int_equal(post(h, h->owner, "/tokens", "{\"for\":\"ann\",\"readonly\":true}"), 201);
     ann = text(h, "token");
-    assert_int_equal(get(h, ann, "/access/explain?repo=acme/main&action=pkg:publish&package=@acme/ui"), 200);
+    assert_int_equal(
+        get(h, ann, "/access/explain?repo=acme/main&action=pkg:publish&package=@acme/ui"), 200);
     assert_non_null(strstr(text(h, "reason"), "restricted"));
-    assert_int_equal(get(h, ann, "/access/explain?repo=acme/main&action=repo:read&principal=owner"), 403);
+    assert_int_equal(get(h, ann, "/access/explain?repo=acme/main&action=repo:read&principal=owner"),
+                     403);
     assert_int_equal(get(h, ann, "/access/explain?repo=acme/main&action=fly"), 400);
     assert_string_equal(text(h, "field"), "action");
     assert_int_equal(get(h, ann, "/access/explain?repo=acme&action=repo:read"), 400);

@@ -21,12 +21,14 @@ static inline void made_request(struct made *made, struct arena *arena, enum met
 {
     const char *query = strchr(target, '?');
 
-    *made = (struct made){.req = {.arena = arena,
-                                  .method = method,
-                                  .target = target,
-                                  .query = "",
-                                  .peer = "127.0.0.1",
-                                  .id = "test"}};
+    *made = (struct made){
+        .req = {.arena = arena,
+                .method = method,
+                .target = target,
+                .query = "",
+                .peer = "127.0.0.1",
+                .id = "test"}
+    };
     if (query) {
         made->req.target = arena_copy_bytes(arena, target, (size_t)(query - target));
         made->req.query = query + 1;

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 /* (fail) is the function of config/error.h, which cmocka hides behind a macro. */
@@ -53,7 +54,8 @@ static enum status run_busy(struct request *req, struct response *res)
 {
     (void)res;
     request_fact(req, "existing_sha256", "9f86");
-    return (fail)(&req->error, STATUS_BUSY, "queue-full", "the \"queue\" is full\r\nSet-Cookie: x \xc3\xa9");
+    return (fail)(&req->error, STATUS_BUSY, "queue-full",
+                  "the \"queue\" is full\r\nSet-Cookie: x \xc3\xa9");
 }
 
 static enum status run_nothing(struct request *req, struct response *res)
@@ -79,49 +81,77 @@ static int64_t no_limit(const struct settings *settings)
         {METHOD_GET, "/-/whoami", SIGNED_IN, 0, run, NULL},                                        \
         {METHOD_GET, "/-/broken", ANYONE, 0, run_broken, NULL},                                    \
         {METHOD_GET, "/-/busy", ANYONE, 0, run_busy, NULL},                                        \
-        {METHOD_GET, "/-/nothing", ANYONE, 0, run_nothing, NULL}
+    {                                                                                              \
+        METHOD_GET, "/-/nothing", ANYONE, 0, run_nothing, NULL                                     \
+    }
 static const struct route rows[] = {ROWS};
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
 
 static const struct route org_rows[] = {
-    {METHOD_GET, "/:org/admin", MAY_ADMIN_ORG, 0, run, NULL},
-    {METHOD_GET, "/:org/audit", MAY_AUDIT, 0, run, NULL},
-    {METHOD_GET, "/", MAY_ADMIN_INSTANCE, 0, run, NULL},
+    {METHOD_GET, "/:org/admin", MAY_ADMIN_ORG,      0, run, NULL},
+    {METHOD_GET, "/:org/audit", MAY_AUDIT,          0, run, NULL},
+    {METHOD_GET, "/",           MAY_ADMIN_INSTANCE, 0, run, NULL},
 };
 
-static const struct mount npm = {.prefix = "/npm/:org/:repo", .name = "npm", .routes = rows,
-                                 .count = ROW_COUNT, .joins_scopes = true,
-                                 .reads_refused_body = true, .challenge = CHALLENGE_NONE};
-static const struct mount pypi = {.prefix = "/pypi/:org/:repo", .name = "pypi", .routes = rows,
-                                  .count = ROW_COUNT, .stranger_gets_403 = true,
+static const struct mount npm = {.prefix = "/npm/:org/:repo",
+                                 .name = "npm",
+                                 .routes = rows,
+                                 .count = ROW_COUNT,
+                                 .joins_scopes = true,
+                                 .reads_refused_body = true,
+                                 .challenge = CHALLENGE_NONE};
+static const struct mount pypi = {.prefix = "/pypi/:org/:repo",
+                                  .name = "pypi",
+                                  .routes = rows,
+                                  .count = ROW_COUNT,
+                                  .stranger_gets_403 = true,
                                   .challenge = CHALLENGE_BASIC};
-static const struct mount files = {.prefix = "/artifacts/:org/:repo", .name = "artifacts",
-                                   .routes = rows, .count = ROW_COUNT, .keeps_slashes = true,
+static const struct mount files = {.prefix = "/artifacts/:org/:repo",
+                                   .name = "artifacts",
+                                   .routes = rows,
+                                   .count = ROW_COUNT,
+                                   .keeps_slashes = true,
                                    .challenge = CHALLENGE_BOTH};
-static const struct mount api = {.prefix = "/api", .name = "api", .routes = org_rows, .count = 3,
-                                 .challenge = CHALLENGE_BOTH};
+static const struct mount api = {
+    .prefix = "/api", .name = "api", .routes = org_rows, .count = 3, .challenge = CHALLENGE_BOTH};
 static const struct mount *const mounts[] = {&npm, &pypi, &files, &api};
 
-enum who { NOBODY, OWNER, READER, PUBLISHER, SCOPED, STRANGER, ORG_ADMINISTRATOR, REVOKED, EXPIRED, GARBAGE,
-           WHO_COUNT };
+enum who {
+    NOBODY,
+    OWNER,
+    READER,
+    PUBLISHER,
+    SCOPED,
+    STRANGER,
+    ORG_ADMINISTRATOR,
+    REVOKED,
+    EXPIRED,
+    GARBAGE,
+    WHO_COUNT
+};
 static char tokens[WHO_COUNT][TOKEN_SIZE];
 
 static struct token make_token(enum who who, int64_t account, int64_t expires_us)
 {
-    struct token token = {.account_id = account, .name = "test", .actions = ACTIONS_ALL,
-                          .expires_us = expires_us};
+    struct token token = {
+        .account_id = account, .name = "test", .actions = ACTIONS_ALL, .expires_us = expires_us};
     struct error err = {0};
 
     fixture_must(catalog_create_token(fixture.catalog, &fixture.actor, &token, fixture.arena,
-                                      tokens[who], &err), &err);
+                                      tokens[who], &err),
+                 &err);
     return token;
 }
 
 static int64_t make_account(const char *name, const char *role, const char *repository,
                             const char *package)
 {
-    struct grant grant = {.subject = name, .role = role, .actions = role_actions(role),
-                          .repository = repository, .package = package, .effect = GRANT_ALLOW};
+    struct grant grant = {.subject = name,
+                          .role = role,
+                          .actions = role_actions(role),
+                          .repository = repository,
+                          .package = package,
+                          .effect = GRANT_ALLOW};
     struct error err = {0};
     int64_t id, grant_id;
 
@@ -139,9 +169,11 @@ static int setup(void **state)
     fixture_setup(&fixture);
     fixture_must(catalog_create_org(fixture.catalog, &fixture.actor, "globex", &id, &err), &err);
     fixture_must(catalog_create_repository(fixture.catalog, &fixture.actor, "globex", "private",
-                                           false, &id, &err), &err);
-    fixture_must(catalog_create_repository(fixture.catalog, &fixture.actor, "acme", "open", true,
-                                           &id, &err), &err);
+                                           false, &id, &err),
+                 &err);
+    fixture_must(
+        catalog_create_repository(fixture.catalog, &fixture.actor, "acme", "open", true, &id, &err),
+        &err);
     make_token(OWNER, fixture.owner.account_id, 0);
     make_token(READER, make_account("rita", "reader", "acme/main", "**"), 0);
     make_token(PUBLISHER, make_account("paul", "publisher", "acme/main", "**"), 0);
@@ -169,13 +201,13 @@ static void ask(struct made *made, enum who who, enum method method, const char 
 {
     made_request(made, fixture.arena, method, target);
     if (who != NOBODY)
-        made_header(made, "Authorization",
-                    arena_format(fixture.arena, "Bearer %s", tokens[who]));
+        made_header(made, "Authorization", arena_format(fixture.arena, "Bearer %s", tokens[who]));
     if (method == METHOD_PUT)
         made_body(made, "body", false);
     dispatch(dispatcher, &made->req, &made->res);
 }
 
+/* clang-format off */
 static const struct {
     const char *value;
     enum credential expected;
@@ -200,6 +232,7 @@ static const struct {
     {"Digest username=x", CREDENTIAL_BAD, NULL},
     {"", CREDENTIAL_BAD, NULL},
 };
+/* clang-format on */
 
 static void every_form_of_a_token_is_read(void **state)
 {
@@ -229,6 +262,7 @@ static void two_credentials_are_none(void **state)
     assert_int_equal(credential_of(&made.req, &token), CREDENTIAL_BAD);
 }
 
+/* clang-format off */
 static const struct {
     enum who who;
     enum method method;
@@ -293,6 +327,7 @@ static const struct {
     {OWNER, METHOD_GET, "/npm/globex/private/", 200},
     {OWNER, METHOD_GET, "/npm/globex/absent/x", 404},
 };
+/* clang-format on */
 
 static void the_gate_decides_as_the_table_says(void **state)
 {
@@ -323,6 +358,7 @@ static char *look(struct made *made, const char *name)
     return text;
 }
 
+/* clang-format off */
 static const struct {
     enum who who;
     enum method method;
@@ -340,6 +376,7 @@ static const struct {
     /* The first package is hidden by a glob, the second is looked for and absent. */
     {SCOPED, METHOD_GET, "/npm/acme/main/x", "package x", "/npm/acme/main/@acme%2fui", "package @acme/ui"},
 };
+/* clang-format on */
 
 static void absent_and_forbidden_look_alike(void **state)
 {
@@ -361,6 +398,7 @@ static void absent_and_forbidden_look_alike(void **state)
     }
 }
 
+/* clang-format off */
 static const struct {
     enum who who;
     const char *target, *challenge;
@@ -373,6 +411,7 @@ static const struct {
      "Basic realm=\"packhouse\", charset=\"UTF-8\", Bearer realm=\"packhouse\""},
     {STRANGER, "/artifacts/acme/main/x", NULL},
 };
+/* clang-format on */
 
 static void each_mount_challenges_in_its_own_way(void **state)
 {
@@ -467,6 +506,7 @@ static void a_reason_fits_a_status_line(void **state)
 }
 
 /* The publisher's limit is 10 bytes; the body is looked at only behind the gate. */
+/* clang-format off */
 static const struct {
     enum who who;
     const char *target, *body;
@@ -482,6 +522,7 @@ static const struct {
     {READER, "/npm/acme/main/x", "0123456789a", false, 403},
     {NOBODY, "/npm/acme/main/x", "0123456789a", false, 401},
 };
+/* clang-format on */
 
 static void a_body_over_the_limit_is_refused(void **state)
 {

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static struct arena *arena;
@@ -25,6 +26,7 @@ static int teardown(void **state)
 /* What clients really send, and what they get of these three. */
 static const char *const offers[] = {"application/vnd.pypi.simple.v1+html",
                                      "application/vnd.pypi.simple.v1+json", "text/html"};
+/* clang-format off */
 static const struct {
     const char *accept;
     int expected;
@@ -49,6 +51,7 @@ static const struct {
     {"application/vnd.pypi.simple.v1+html;q=0.001, text/html;q=0.002", 2},
     {",,, text/html ,", 2},
 };
+/* clang-format on */
 
 static void accept_picks_what_the_client_likes_best(void **state)
 {
@@ -74,6 +77,7 @@ static void several_accept_lines_are_one_list(void **state)
     assert_int_equal(request_accept(&made.req, offers, 3), 1);
 }
 
+/* clang-format off */
 static const struct {
     const char *accept_encoding;
     bool expected;
@@ -92,6 +96,7 @@ static const struct {
     {"identity", false},
     {"gzipped", false},
 };
+/* clang-format on */
 
 static void gzip_is_sent_only_to_those_who_take_it(void **state)
 {

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static struct fixture fixture;
@@ -24,7 +25,8 @@ static int setup(void **state)
     fixture_setup(&fixture);
     fixture_must(fixture_publish(&fixture, "web", "1.0.0", "a", "0123456789", &pub, &err), &err);
     fixture_must(catalog_find_file(fixture.catalog, &fixture.repository, FORMAT_ARTIFACT, "web",
-                                   "1.0.0/a", fixture.arena, &file, &err), &err);
+                                   "1.0.0/a", fixture.arena, &file, &err),
+                 &err);
     service.catalog = fixture.catalog;
     made_request(&made, fixture.arena, METHOD_HEAD, "/");
     made.req.service = &service;
@@ -58,6 +60,7 @@ static const char *value_of(const char *value)
     return value;
 }
 
+/* clang-format off */
 static const struct {
     enum method method;
     const char *name, *value, *other_name, *other_value;
@@ -107,6 +110,7 @@ static const struct {
     {METHOD_GET, "Range", "bytes=1-2", "If-Range", "MODIFIED", 200, 0, NULL, 0, 10},
     {METHOD_GET, "Range", "bytes=1-2", "If-None-Match", "ETAG", 304, 0, NULL, 0, 0},
 };
+/* clang-format on */
 
 /* The part of the file that the answer sends, wherever it comes from. */
 static void check_part(const struct response *res, size_t row, int64_t offset, int64_t length)
@@ -182,10 +186,14 @@ static void a_file_of_a_private_repository_is_not_for_shared_caches(void **state
                         "public, max-age=31536000, immutable");
 }
 
-static const struct document small = {
-    .etag = "\"abc\"", .plain = "hello hello", .plain_length = 11, .gzip = "\x1f\x8b!",
-    .gzip_length = 3, .modified_us = 1700000000000000};
+static const struct document small = {.etag = "\"abc\"",
+                                      .plain = "hello hello",
+                                      .plain_length = 11,
+                                      .gzip = "\x1f\x8b!",
+                                      .gzip_length = 3,
+                                      .modified_us = 1700000000000000};
 
+/* clang-format off */
 static const struct {
     enum method method;
     const char *coding, *if_none_match;
@@ -201,6 +209,7 @@ static const struct {
     {METHOD_GET, NULL, "\"abc\"", 304, "\"abc\"", NULL, -1},
     {METHOD_GET, NULL, "\"abc-gz\"", 200, "\"abc\"", "hello hello", -1},
 };
+/* clang-format on */
 
 static void a_document_has_an_etag_for_each_of_its_forms(void **state)
 {

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static enum status run(struct request *req, struct response *res)
@@ -16,36 +17,43 @@ static enum status run(struct request *req, struct response *res)
 }
 
 static const struct route npm_rows[] = {
-    {METHOD_GET,    "/:package",                           MAY_READ,    0, run, NULL},
-    {METHOD_GET,    "/:package/:version",                  MAY_READ,    0, run, NULL},
-    {METHOD_GET,    "/:package/-/:file",                   MAY_READ,    0, run, NULL},
-    {METHOD_PUT,    "/:package",                           MAY_PUBLISH, 1, run, NULL},
-    {METHOD_PUT,    "/-/package/:package/dist-tags/:tag",  MAY_TAG,     1, run, NULL},
-    {METHOD_DELETE, "/-/package/:package/dist-tags/:tag",  MAY_TAG,     1, run, NULL},
-    {METHOD_GET,    "/-/ping",                             ANYONE,      0, run, NULL},
+    {METHOD_GET,    "/:package",                          MAY_READ,    0, run, NULL},
+    {METHOD_GET,    "/:package/:version",                 MAY_READ,    0, run, NULL},
+    {METHOD_GET,    "/:package/-/:file",                  MAY_READ,    0, run, NULL},
+    {METHOD_PUT,    "/:package",                          MAY_PUBLISH, 1, run, NULL},
+    {METHOD_PUT,    "/-/package/:package/dist-tags/:tag", MAY_TAG,     1, run, NULL},
+    {METHOD_DELETE, "/-/package/:package/dist-tags/:tag", MAY_TAG,     1, run, NULL},
+    {METHOD_GET,    "/-/ping",                            ANYONE,      0, run, NULL},
 };
-static const struct mount npm = {.prefix = "/npm/:org/:repo", .name = "npm", .routes = npm_rows,
-                                 .count = 7, .joins_scopes = true};
+static const struct mount npm = {.prefix = "/npm/:org/:repo",
+                                 .name = "npm",
+                                 .routes = npm_rows,
+                                 .count = 7,
+                                 .joins_scopes = true};
 
 static const struct route artifact_rows[] = {
-    {METHOD_GET, "/:package",                 MAY_READ,    0,  run, NULL},
-    {METHOD_GET, "/:package/:version",        MAY_READ,    0,  run, NULL},
-    {METHOD_GET, "/:package/:version/*path",  MAY_READ,    0,  run, NULL},
-    {METHOD_PUT, "/:package/:version/*path",  MAY_PUBLISH, -1, run, NULL},
+    {METHOD_GET, "/:package",                MAY_READ,    0,  run, NULL},
+    {METHOD_GET, "/:package/:version",       MAY_READ,    0,  run, NULL},
+    {METHOD_GET, "/:package/:version/*path", MAY_READ,    0,  run, NULL},
+    {METHOD_PUT, "/:package/:version/*path", MAY_PUBLISH, -1, run, NULL},
 };
-static const struct mount artifacts = {.prefix = "/artifacts/:org/:repo", .name = "artifacts",
-                                       .routes = artifact_rows, .count = 4, .keeps_slashes = true};
+static const struct mount artifacts = {.prefix = "/artifacts/:org/:repo",
+                                       .name = "artifacts",
+                                       .routes = artifact_rows,
+                                       .count = 4,
+                                       .keeps_slashes = true};
 
 static const struct route api_rows[] = {
     {METHOD_POST,   "/tokens/revoke", ANYONE,    0, run, NULL},
     {METHOD_DELETE, "/tokens/:id",    SIGNED_IN, 0, run, NULL},
     {METHOD_GET,    "/tokens",        SIGNED_IN, 0, run, NULL},
 };
-static const struct mount api = {.prefix = "/api/v1", .name = "api", .routes = api_rows, .count = 3};
+static const struct mount api = {
+    .prefix = "/api/v1", .name = "api", .routes = api_rows, .count = 3};
 
 static const struct route root_rows[] = {
-    {METHOD_GET, "/",         ANYONE, 0, run, NULL},
-    {METHOD_GET, "/-/livez",  ANYONE, 0, run, NULL},
+    {METHOD_GET, "/",        ANYONE, 0, run, NULL},
+    {METHOD_GET, "/-/livez", ANYONE, 0, run, NULL},
 };
 static const struct mount root = {.prefix = "", .name = "root", .routes = root_rows, .count = 2};
 
@@ -73,6 +81,7 @@ static int teardown(void **state)
 
 #define AT(table, row) &table##_rows[row]
 
+/* clang-format off */
 static const struct {
     enum method method;
     const char *target;
@@ -158,6 +167,7 @@ static const struct {
     {METHOD_PUT, "/npm/acme/main/-/ping", NULL, NULL, NULL, STATUS_NOT_ALLOWED},
     {METHOD_PATCH, "/", NULL, NULL, NULL, STATUS_NOT_ALLOWED},
 };
+/* clang-format on */
 
 static void a_path_leads_to_its_row(void **state)
 {
@@ -206,6 +216,7 @@ static void a_path_that_is_too_long_is_refused(void **state)
 }
 
 /* Tables that must stop the start. */
+/* clang-format off */
 static const struct {
     const char *prefix;
     struct route routes[2];
@@ -226,13 +237,16 @@ static const struct {
     {"/x", {{METHOD_GET, "/:a", ANYONE, 0, run, NULL}, {METHOD_GET, "/:b", ANYONE, 0, run, NULL}},
      2, "twice"},
 };
+/* clang-format on */
 
 static void a_bad_table_stops_the_start(void **state)
 {
     (void)state;
     for (size_t row = 0; row < sizeof refused / sizeof *refused; row++) {
-        const struct mount mount = {.prefix = refused[row].prefix, .name = "x",
-                                    .routes = refused[row].routes, .count = refused[row].count};
+        const struct mount mount = {.prefix = refused[row].prefix,
+                                    .name = "x",
+                                    .routes = refused[row].routes,
+                                    .count = refused[row].count};
         const struct mount *const table[] = {&mount};
         struct router *made = NULL;
         struct error err = {0};
