@@ -1,0 +1,18 @@
+"""`packhouse verify` may be run at any time: it looks at a snapshot, and takes no lock."""
+
+import publishers
+
+
+def test_verify_is_clean_while_sixteen_publish(server):
+    book = publishers.Book()
+    publishing = publishers.Publishers(server, book, seed=1)
+    try:
+        for full in (True, False, True, True):
+            server.verify(full=full)
+    finally:
+        publishing.stop()
+    assert len(book.acknowledged) > 100
+    report = server.verify(full=True)
+    # A wheel brings a second file, its METADATA.
+    assert report["files"] == sum(2 if one.kind == "pypi" else 1 for one in book.acknowledged)
+    assert not publishers.check(server, book)
