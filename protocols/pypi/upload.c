@@ -184,6 +184,8 @@ static enum status check_metadata(struct request *req, struct upload *up, const 
     if (!pypi_version_parse(metadata.version, &archive) ||
         !pypi_version_parse(up->form.version, &form) || pypi_version_compare(&archive, &form))
         return contradiction(req, "Version", metadata.version, up->form.version);
+    strbuf_clear(&up->version);
+    pypi_version_text(&archive, &up->version); /* equal, yet maybe spelled 1.0 for 1.0.0 */
     up->requires_python = metadata.requires_python;
     return STATUS_OK;
 }
