@@ -29,7 +29,8 @@ static int timed_read(struct body_reader *body, void *buffer, size_t size)
         body->spent_ms = 0;
     }
     watchdog_deadline(connection->watchdog, connection->fd, body->timeout_ms - body->spent_ms);
-    got = connection->read(connection->library, buffer, size);
+    got = body->takes_chunks ? connection_receive(connection, buffer, size)
+                             : connection->read(connection->library, buffer, size);
     watchdog_busy(connection->watchdog, connection->fd);
     body->spent_ms += clock_monotonic_ms() - began_ms;
     return got;
@@ -50,6 +51,27 @@ static enum status broken(struct body_reader *body, struct error *err)
                 (long long)body->length);
 }
 
+/* The library's own reading of chunks is lenient, stops at extensions and swallows trailers. */
+static enum status read_chunks(struct body_reader *body, void *buffer, size_t size, size_t *got,
+                               struct error *err)
+{
+    enum status rc;
+
+    while (!*got && !chunks_are_over(&body->chunks)) {
+        int count = timed_read(body, buffer, size);
+
+        if (count <= 0)
+            return broken(body, err);
+        body->received += count;
+        if ((rc = chunks_take(&body->chunks, buffer, (size_t)count, got, err))) {
+            body->is_broken = true;
+            return rc;
+        }
+    }
+    body->is_over = chunks_are_over(&body->chunks);
+    return STATUS_OK;
+}
+
 static enum status read_body(struct reader *reader, void *buffer, size_t size, size_t *got,
                              struct error *err)
 {
@@ -65,6 +87,8 @@ static enum status read_body(struct reader *reader, void *buffer, size_t size, s
         return broken(body, err);
     if (size > WINDOW_BYTES)
         size = WINDOW_BYTES;
+    if (body->takes_chunks)
+        return read_chunks(body, buffer, size, got, err);
     if (body->length >= 0 && (int64_t)size > body->length - body->received)
         size = (size_t)(body->length - body->received);
     /* The library gives nothing also when the client pauses, which is no end. */
@@ -80,7 +104,8 @@ static enum status read_body(struct reader *reader, void *buffer, size_t size, s
 }
 
 void body_reader_init(struct body_reader *body, struct connection *connection,
-                      const struct request_framing *framing, int64_t timeout_ms)
+                      const struct request_framing *framing, int64_t timeout_ms,
+                      struct arena *arena)
 {
     *body = (struct body_reader){
         .reader = {read_body, NULL},
@@ -90,6 +115,9 @@ void body_reader_init(struct body_reader *body, struct connection *connection,
         .awaits_continue = framing->expects_continue,
         .is_over = framing->content_length == 0,
     };
+    body->takes_chunks =
+        framing->is_chunked && connection_take_over(connection, framing->behind_head);
+    chunks_init(&body->chunks, arena);
 }
 
 int64_t body_reader_rest(const struct body_reader *body)

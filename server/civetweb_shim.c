@@ -21,6 +21,7 @@ static atomic_int replacement = -1; /* what is to take its place */
 static _Thread_local struct {
     int fd;
     size_t received;
+    const char *received_end;
     bool is_known, is_handling;
 } worker;
 
@@ -72,6 +73,8 @@ ssize_t recv(int fd, void *buffer, size_t size, int flags)
         find_libc();
     got = libc_recv(fd, buffer, size, flags);
     worker.received += got > 0 ? (size_t)got : 0;
+    if (got > 0 && !worker.is_handling)
+        worker.received_end = (const char *)buffer + got;
     return got;
 }
 
@@ -114,6 +117,7 @@ void civetweb_shim_connection_begins(void)
 {
     worker.is_known = false;
     worker.received = 0;
+    worker.received_end = NULL;
 }
 
 int civetweb_shim_socket(void)
@@ -126,6 +130,11 @@ size_t civetweb_shim_received(void)
     return worker.received;
 }
 
+const char *civetweb_shim_received_end(void)
+{
+    return worker.received_end;
+}
+
 void civetweb_shim_enter(void)
 {
     worker.is_handling = true;
@@ -135,6 +144,7 @@ void civetweb_shim_leave(void)
 {
     worker.is_handling = false;
     worker.received = 0;
+    worker.received_end = NULL;
 }
 
 void civetweb_shim_stop_accepting(int idle)

@@ -7,12 +7,14 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+enum { EARLY_MAX = 256 * 1024, WAIT_MS = 1000 };
 enum { LINGER_MS = 2000, LINGER_BYTES = 1024 * 1024, COPY_BYTES = 256 * 1024 };
 
 static int unsent(int fd)
@@ -125,6 +127,39 @@ bool connection_send_file(struct connection *connection, const void *head, size_
         length -= sent > 0 ? sent : 0;
     }
     return true;
+}
+
+bool connection_take_over(struct connection *connection, const char *behind_head)
+{
+    uintptr_t start = (uintptr_t)behind_head, end = (uintptr_t)connection->received_end;
+
+    if (connection->fd < 0 || !behind_head || end < start || end - start > EARLY_MAX)
+        return false;
+    connection->early = behind_head;
+    connection->early_length = end - start;
+    return true;
+}
+
+int connection_receive(struct connection *connection, void *buffer, size_t size)
+{
+    struct pollfd waiting = {.fd = connection->fd, .events = POLLIN};
+
+    if (connection->early_length) {
+        size = size < connection->early_length ? size : connection->early_length;
+        memcpy(buffer, connection->early, size);
+        connection->early += size;
+        connection->early_length -= size;
+        return (int)size;
+    }
+    for (;;) { /* the watchdog ends it */
+        ssize_t got = recv(connection->fd, buffer, size, 0);
+
+        if (got >= 0)
+            return (int)got;
+        if (errno != EAGAIN && errno != EINTR)
+            return -1;
+        poll(&waiting, 1, WAIT_MS);
+    }
 }
 
 bool connection_is_at_end(const struct connection *connection)

@@ -283,7 +283,8 @@ bool exchange_run(struct exchanges *exchanges, struct connection *connection,
     struct request_framing framing;
     enum status rc = request_head_check(head, &framing, &req->error);
 
-    body_reader_init(&exchange->body, connection, &framing, exchanges->options.body_timeout_ms);
+    body_reader_init(&exchange->body, connection, &framing, exchanges->options.body_timeout_ms,
+                     req->arena);
     req->target = head->target;
     req->query = head->query ? head->query : "";
     req->method = framing.method;
@@ -295,6 +296,7 @@ bool exchange_run(struct exchanges *exchanges, struct connection *connection,
     req->headers = head->fields;
     req->header_count = head->field_count;
     req->content_length = framing.content_length;
+    req->chunks = exchange->body.takes_chunks ? &exchange->body.chunks : NULL;
     exchanges->options.answer(exchanges->options.context, req, &exchange->res);
     if (exchange->res.read_body_first && !exchange->body.awaits_continue)
         body_reader_drop(&exchange->body, refused_max, REFUSED_MS);

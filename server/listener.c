@@ -87,6 +87,7 @@ static struct connection connect_to(const struct listener *listener, struct mg_c
         .peer = info ? info->remote_addr : "",
         .watchdog = listener->watchdog,
         .send_timeout_ms = listener->options.send_timeout_ms,
+        .received_end = civetweb_shim_received_end(),
         .library = library,
         .read = library_read,
         .write = library_write,

@@ -140,8 +140,12 @@ enum status request_head_check(const struct request_head *head, struct request_f
     if ((rc = check_framing(&found, is_11, framing, err)))
         return rc;
     framing->is_chunked = found.coding != NULL;
-    if (framing->is_chunked)
+    if (framing->is_chunked) {
+        const char *value = head->fields[head->field_count - 1].value;
+
         framing->content_length = -1;
+        framing->behind_head = value + strlen(value) + strlen("\r\n\r\n");
+    }
     framing->expects_continue = found.expect && is_11;
     /* The library keeps the connection in other cases too; only these two are sure. */
     framing->keep_alive =

@@ -25,6 +25,7 @@ struct request_framing {
     enum method method;     /* METHOD_COUNT: one that no route has */
     int64_t content_length; /* -1: chunked */
     bool is_chunked;
+    const char *behind_head; /* where the body begins; NULL: not known */
     bool expects_continue;
     bool keep_alive; /* the client allows another request */
 };

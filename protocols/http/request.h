@@ -8,6 +8,7 @@
 
 struct arena;
 struct catalog;
+struct chunks;
 struct document_cache;
 struct metrics;
 struct mount;
@@ -52,6 +53,8 @@ struct request {
     const struct header *headers;
     size_t header_count;
     int64_t content_length; /* -1: chunked, so not known; 0: no body */
+    const struct chunks *chunks; /* of a chunked body: once it has been read to its end, they have
+                                    the trailers. NULL: there are none, or none that can be seen */
     struct reader *body;    /* never NULL; at its end at once where there is none */
     char id[REQUEST_ID_SIZE];
     const char *peer; /* address of the client, as text */
