@@ -1,6 +1,7 @@
 #include "protocols/artifacts/assertions.h"
 
 #include "protocols/artifacts/digest_field.h"
+#include "protocols/http/chunks.h"
 #include "storage/memory/arena.h"
 
 #include <stdlib.h>
@@ -66,15 +67,24 @@ static enum status read_header(const struct header *header, struct digests *expe
     return STATUS_OK;
 }
 
-/* What comes behind the body is not seen here. To store the file without a look at the digest would
- * break a promise that the client relies on. */
-static enum status refuse_trailers(const struct request *req, struct error *err)
+/* Notes which digests to compute for statements that are to come behind the body. Where trailers
+ * cannot be seen, to store the file without a look would break a promise that the client relies on.
+ */
+static enum status read_announcement(const struct request *req, unsigned *announced,
+                                     struct error *err)
 {
-    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
-        if (request_header_has(req, "Trailer", statements[i].header))
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        const struct statement *statement = &statements[i];
+
+        if (!request_header_has(req, "Trailer", statement->header))
+            continue;
+        if (!req->chunks)
             return fail(err, STATUS_INVALID, "trailer-unsupported",
-                        "%s is read from the head of a request, not from a trailer",
-                        statements[i].header);
+                        "a trailer with %s needs a chunked body, on a connection of its own",
+                        statement->header);
+        *announced |= statement->encoding == DICTIONARY ? DIGEST_SHA1 | DIGEST_MD5
+                                                        : (unsigned)statement->kind;
+    }
     return STATUS_OK;
 }
 
@@ -108,7 +118,7 @@ enum status assertions_read(const struct request *req, struct assertions *out, s
     if (coding && *coding && strcasecmp(coding, "identity"))
         return fail(err, STATUS_UNSUPPORTED, "content-encoding",
                     "a file is stored as it comes, so it is sent without Content-Encoding");
-    if ((rc = refuse_trailers(req, err)))
+    if ((rc = read_announcement(req, &out->announced, err)))
         return rc;
     for (size_t i = 0; i < req->header_count; i++)
         if ((rc = read_header(&req->headers[i], &out->digests, err)))
@@ -117,6 +127,17 @@ enum status assertions_read(const struct request *req, struct assertions *out, s
         return rc;
     out->must_be_new = match && !strcmp(match, "*");
     return read_length(req, &out->size, err);
+}
+
+enum status assertions_read_trailers(const struct request *req, struct assertions *assertions,
+                                     struct error *err)
+{
+    enum status rc;
+
+    for (size_t i = 0; req->chunks && i < req->chunks->trailer_count; i++)
+        if ((rc = read_header(&req->chunks->trailers[i], &assertions->digests, err)))
+            return rc;
+    return STATUS_OK;
 }
 
 static void state_difference(struct request *req, const uint8_t *expected, const uint8_t *actual,
@@ -147,7 +168,12 @@ enum status assertions_check(struct request *req, const struct assertions *asser
         const uint8_t *expected = digest_of(&assertions->digests, kinds[i], &digest_size);
         const uint8_t *came = digest_of(actual, kinds[i], &digest_size);
 
-        if (!(assertions->digests.kinds & kinds[i]) || !memcmp(expected, came, digest_size))
+        if (!(assertions->digests.kinds & kinds[i]))
+            continue;
+        if (!(actual->kinds & kinds[i]))
+            return fail(err, STATUS_INVALID, "trailer-unannounced",
+                        "a trailer states a digest that the Trailer header has not announced");
+        if (!memcmp(expected, came, digest_size))
             continue;
         state_difference(req, expected, came, digest_size);
         return fail(err, STATUS_INVALID, "digest-mismatch",

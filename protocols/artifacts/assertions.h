@@ -5,6 +5,7 @@
 
 struct assertions {
     struct digests digests; /* the expected ones; kinds tells which were stated */
+    unsigned announced;     /* kinds that may be stated behind the body */
     int64_t size;           /* -1: not stated */
     bool must_be_new;       /* If-None-Match: * */
 };
@@ -13,6 +14,10 @@ struct assertions {
  * two contradict each other, STATUS_UNSUPPORTED for a content coding: coded bytes would be stored
  * as they come, and their digest would not be the file's. */
 enum status assertions_read(const struct request *req, struct assertions *out, struct error *err);
+
+/* Adds what the trailers state, once the body has been read. */
+enum status assertions_read_trailers(const struct request *req, struct assertions *assertions,
+                                     struct error *err);
 
 /* STATUS_INVALID with "digest-mismatch" or "length-mismatch" where the bytes are others; expected
  * and actual become facts of the request. */

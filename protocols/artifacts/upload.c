@@ -145,9 +145,11 @@ enum status artifact_put_file(struct request *req, struct response *res)
     if ((rc = answer_early(req, res, &artifact, &assertions, &decided)) || decided)
         return rc;
     if ((rc = catalog_stage(req->service->catalog, assertions.size,
-                            DIGEST_SHA512 | assertions.digests.kinds, &stage, &req->error)))
+                            DIGEST_SHA512 | assertions.digests.kinds | assertions.announced, &stage,
+                            &req->error)))
         return rc;
-    if ((rc = receive(req, stage)))
+    if ((rc = receive(req, stage)) ||
+        (rc = assertions_read_trailers(req, &assertions, &req->error)))
         goto done;
     if ((rc = assertions_check(req, &assertions, stage_digests(stage), stage_size(stage),
                                &req->error)))
