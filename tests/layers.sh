@@ -42,7 +42,7 @@ doors() {
     civetweb.h) echo server/listener.c server/civetweb_shim.c ;;
     unicase.h | unictype.h | uninorm.h | unistr.h) echo protocols/artifacts/path.c ;;
     openssl/*) echo storage/blobs/digest.c storage/memory/secret.c server/tls.c ;;
-    blake2.h) echo storage/blobs/blake2b.c ;;
+    sodium.h) echo storage/blobs/blake2b.c ;;
     sqlite3.h) echo storage/metadata/db_sqlite.c ;;
     libpq-fe.h) echo storage/metadata/db_postgres.c ;;
     curl/*) echo storage/remote/fetch.c ;;

@@ -2,6 +2,7 @@
 #include "version.inc"
 #include "server/commands/nouns.h"
 #include "server/listener.h"
+#include "storage/blobs/blake2b.h"
 #include "storage/memory/gzip.h"
 #include "storage/memory/json.h"
 #include "storage/memory/secret.h"
@@ -18,6 +19,7 @@ static const struct {
     const char *(*version)(void);
 } libraries[] = {
     {"OpenSSL",    secret_library_version  },
+    {"libsodium",  blake2b_library_version },
     {"SQLite",     db_engine_version       },
     {"libcurl",    fetch_library_version   },
     {"libarchive", unpack_library_version  },
