@@ -18,6 +18,7 @@ static const struct route artifact_routes[] = {
 const struct mount artifacts_mount = {
     .prefix = "/artifacts/:org/:repo",
     .name = "artifacts",
+    .format = "artifact",
     .routes = artifact_routes,
     .count = sizeof artifact_routes / sizeof *artifact_routes,
     .keeps_slashes = true,

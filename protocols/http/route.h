@@ -36,6 +36,7 @@ struct route {
 struct mount {
     const char *prefix; /* "/npm/:org/:repo"; "" mounts at the root */
     const char *name;   /* "npm": in metrics, and which words a 401 uses */
+    const char *format; /* stands before a :package's name, as globs have it; NULL: no packages */
     const struct route *routes;
     size_t count;
     bool joins_scopes;  /* npm 2.2: "@scope/name" in two segments is one :package, or one :file; a

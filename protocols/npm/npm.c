@@ -104,6 +104,7 @@ static const struct route routes[] = {
 const struct mount npm_mount = {
     .prefix = "/npm/:org/:repo",
     .name = "npm",
+    .format = "npm",
     .routes = routes,
     .count = COUNT(routes),
     .joins_scopes = true,

@@ -31,6 +31,7 @@ static const struct route pypi_routes[] = {
 const struct mount pypi_mount = {
     .prefix = "/pypi/:org/:repo",
     .name = "pypi",
+    .format = "pypi",
     .routes = pypi_routes,
     .count = sizeof pypi_routes / sizeof *pypi_routes,
     .stranger_gets_403 = true,

@@ -74,7 +74,8 @@ static enum status check_access(struct request *req, const struct upload *up)
 {
     const struct repository *repository = req->repository;
 
-    if (access_allows(req->principal, repository, up->project, PKG_PUBLISH))
+    if (access_allows(req->principal, repository,
+                      arena_format(req->arena, "pypi:%s", up->project), PKG_PUBLISH))
         return STATUS_OK;
     return fail(&req->error, STATUS_FORBIDDEN, "", "%s may not upload to the project '%s' in %s/%s",
                 req->principal->name, up->project, repository->org, repository->name);

@@ -3,6 +3,7 @@
 #include "config/clock.h"
 #include "storage/memory/arena.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,6 +247,22 @@ enum status admin_find_visible(struct request *req, const char *path, struct rep
     if (rc || !access_sees(req->principal, out))
         return gate_no_repository(req, path);
     return STATUS_OK;
+}
+
+const char *admin_package_glob(struct request *req, const char *glob)
+{
+    char *text, *to;
+
+    if (strncmp(glob, "pypi:", 5))
+        return glob;
+    text = to = arena_copy(req->arena, glob);
+    for (const char *at = glob; *at; at++)
+        if (!strchr("-_.", *at))
+            *to++ = (char)tolower((unsigned char)*at);
+        else if (to[-1] != '-')
+            *to++ = '-';
+    *to = '\0';
+    return text;
 }
 
 enum status admin_actions(struct request *req, const struct json *body, const char **role,

@@ -60,6 +60,8 @@ enum status admin_respond(struct request *req, struct response *res, int code,
 
 /* Finds "org/repo" as the caller sees it. */
 enum status admin_find_visible(struct request *req, const char *path, struct repository *out);
+/* A package glob as access_allows() compares it: Python's names are normalised (PEP 503). */
+const char *admin_package_glob(struct request *req, const char *glob);
 /* The body's "role" or "actions" as actions; 0 where it has neither. */
 enum status admin_actions(struct request *req, const struct json *body, const char **role,
                           unsigned *actions);

@@ -78,6 +78,7 @@ static enum status read_grant(struct request *req, const struct json *body, stru
         return admin_invalid(req, "role", "a grant needs a role or actions");
     if (!*out->package)
         return admin_invalid(req, "package", "an empty pattern matches nothing");
+    out->package = admin_package_glob(req, out->package);
     if (!strcmp(effect, "deny"))
         out->effect = GRANT_DENY;
     else if (strcmp(effect, "allow"))

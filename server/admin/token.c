@@ -120,7 +120,7 @@ static enum status read_globs(struct request *req, const struct json *body, cons
         return admin_invalid(req, member, "an empty list allows nothing");
     strbuf_init(&text, req->arena, 8192);
     for (size_t i = 0; i < (globs ? count : own_count); i++) {
-        const char *glob = globs ? globs[i] : own[i];
+        const char *glob = admin_package_glob(req, globs ? globs[i] : own[i]);
 
         if (!*glob || strpbrk(glob, " \t\r\n"))
             return admin_invalid(req, member, "a pattern has no blanks and is not empty");

@@ -93,14 +93,15 @@ enum status gate_no_org(struct request *req, const char *org)
 /* The package that the path names, as globs see it; NULL where it names none. */
 static const char *package_of(struct request *req, bool *is_impossible)
 {
+    const struct mount *mount = req->mount;
     const char *name = request_param(req, "package");
 
     *is_impossible = false;
-    if (name && req->mount->normalize_package) {
-        name = req->mount->normalize_package(req->arena, name);
+    if (name && mount->normalize_package) {
+        name = mount->normalize_package(req->arena, name);
         *is_impossible = !name;
     }
-    return name;
+    return name && mount->format ? arena_format(req->arena, "%s:%s", mount->format, name) : name;
 }
 
 static enum status check_repository(struct request *req, struct response *res, enum action action)

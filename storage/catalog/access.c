@@ -125,12 +125,20 @@ static bool token_covers_repository(const struct principal *principal,
     return false;
 }
 
+/* A glob with a format in front is about that format alone, one without is about every format. */
+static bool package_matches(const char *glob, const char *package)
+{
+    const char *colon = strchr(package, ':');
+
+    return glob_matches(glob, colon && !strchr(glob, ':') ? colon + 1 : package);
+}
+
 static bool token_covers_package(const struct principal *principal, const char *package)
 {
     if (!principal->packages || !package)
         return true;
     for (size_t i = 0; i < principal->package_count; i++)
-        if (glob_matches(principal->packages[i], package))
+        if (package_matches(principal->packages[i], package))
             return true;
     return false;
 }
@@ -147,7 +155,7 @@ bool access_allows(const struct principal *principal, const struct repository *r
         const struct grant *grant = &principal->grants[i];
 
         if (!(grant->actions & action) || !repository_matches(grant->repository, repository) ||
-            (package && !glob_matches(grant->package, package)))
+            (package && !package_matches(grant->package, package)))
             continue;
         if (grant->effect == GRANT_DENY) {
             /* A deny for some packages is none for the repository as a whole. */

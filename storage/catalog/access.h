@@ -34,7 +34,7 @@ struct grant {
     const char *role;    /* NULL where actions were given one by one */
     unsigned actions;
     const char *repository; /* glob over "org/repo"; the org is literal unless the owner granted it */
-    const char *package;    /* glob: '*' within a segment, '**' across */
+    const char *package;    /* glob over "format:name" or "name": '*' within a segment, '**' across */
     enum grant_effect effect;
 };
 
@@ -61,8 +61,8 @@ struct actor {
     const char *peer, *request_id;
 };
 
-/* Whether the principal may do this to the package, or to the repository where package is NULL. From
- * memory, no allocation. */
+/* Whether the principal may do this to the package, "format:name" such as "npm:@acme/ui", or to the
+ * repository where package is NULL. From memory, no allocation. */
 bool access_allows(const struct principal *principal, const struct repository *repository,
                    const char *package, enum action action);
 /* Whether he may know that the repository exists: any action, on any package of it. */

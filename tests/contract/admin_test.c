@@ -478,6 +478,7 @@ static const struct {
     {"principal=ann&action=pkg:publish&package=@acme/ui", true, "grant allows", true},
     {"principal=ann&action=pkg:publish&package=left-pad", false, "no grant", false},
     {"principal=ann&action=pkg:publish&package=@acme/secret", false, "denies", true},
+    {"principal=ann&action=pkg:publish&package=npm:@acme/ui", true, "grant allows", true},
     {"principal=ann&action=pkg:delete", false, "no grant", false},
     {"principal=owner&action=pkg:delete", true, "owner", false},
     {"principal=anonymous&action=repo:read", false, "no grant", false},

@@ -98,6 +98,28 @@ static void a_token_never_does_more_than_its_restriction(void **state)
     assert_false(access_allows(&narrow, &main_repository, "@acme/db", PKG_PUBLISH));
 }
 
+static void a_glob_may_name_its_format(void **state)
+{
+    const char *const only_npm[] = {"npm:@acme/*"};
+    const struct principal who = {.account_id = 1, .name = "owner", .is_owner = true,
+                                  .actions = ACTIONS_ALL, .packages = only_npm, .package_count = 1};
+    const struct grant grants[] = {
+        {.actions = PUBLISHER, .repository = "acme/*", .package = "hello", .effect = GRANT_ALLOW},
+        {.actions = PKG_PUBLISH, .repository = "acme/*", .package = "pypi:**", .effect = GRANT_DENY}};
+    const struct principal ana = {.account_id = 2, .name = "ana", .grants = grants, .grant_count = 2,
+                                  .actions = ACTIONS_ALL};
+
+    (void)state;
+    assert_true(access_allows(&who, &main_repository, "npm:@acme/ui", PKG_PUBLISH));
+    assert_false(access_allows(&who, &main_repository, "pypi:@acme/ui", PKG_PUBLISH));
+    assert_false(access_allows(&who, &main_repository, "@acme/ui", PKG_PUBLISH));
+    assert_true(access_allows(&ana, &main_repository, "npm:hello", PKG_PUBLISH));
+    assert_true(access_allows(&ana, &main_repository, "artifact:hello", PKG_PUBLISH));
+    assert_false(access_allows(&ana, &main_repository, "pypi:hello", PKG_PUBLISH));
+    assert_true(access_allows(&ana, &main_repository, "pypi:hello", REPO_READ));
+    assert_false(access_allows(&ana, &main_repository, "npm:other", REPO_READ));
+}
+
 static void anonymous_reads_only_what_is_open(void **state)
 {
     (void)state;
@@ -114,6 +136,7 @@ int main(void)
         cmocka_unit_test(a_grant_allows_what_it_names_and_nothing_else),
         cmocka_unit_test(a_deny_wins_over_every_allow),
         cmocka_unit_test(a_token_never_does_more_than_its_restriction),
+        cmocka_unit_test(a_glob_may_name_its_format),
         cmocka_unit_test(anonymous_reads_only_what_is_open),
     };
 
