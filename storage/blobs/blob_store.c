@@ -18,6 +18,7 @@
 struct blob_store {
     int root_fd, stage_fd, blobs_fd;
     atomic_bool flush_failed;
+    char safe_folder[BLOB_FOLDER_SIZE]; /* the hour folder whose names are known to be flushed */
 };
 
 static enum status open_folder(int parent, const char *name, bool make, int *fd, struct error *err)
@@ -110,21 +111,21 @@ bool blob_store_flush_failed(const struct blob_store *store)
     return atomic_load(&store->flush_failed);
 }
 
-/* Opens blobs/YYYY/MM/DD/HH, making what is absent; a new folder is flushed into its parent. */
+/* Opens blobs/YYYY/MM/DD/HH, making what is absent. A folder is flushed into its parent when it is
+ * new to this process: it may be there because one that was killed made it, and flushed nothing. */
 static enum status open_hour(struct blob_store *store, const char *folder, int *out,
                              struct error *err)
 {
     char parts[BLOB_FOLDER_SIZE], *save = NULL;
+    bool is_safe = !strcmp(folder, store->safe_folder);
     int parent = store->blobs_fd, fd;
     enum status rc = STATUS_OK;
 
     snprintf(parts, sizeof parts, "%s", folder);
     for (char *part = strtok_r(parts, "/", &save); part && !rc; part = strtok_r(NULL, "/", &save)) {
-        bool is_new = !mkdirat(parent, part, 0750);
-
-        if (!is_new && errno != EEXIST)
+        if (mkdirat(parent, part, 0750) && errno != EEXIST)
             rc = fail_errno(err, "could not make the folder blobs/%s", folder);
-        else if (is_new)
+        else if (!is_safe)
             rc = flush_folder(store, parent, folder, err);
         if (!rc)
             rc = open_folder(parent, part, false, &fd, err);
@@ -134,6 +135,7 @@ static enum status open_hour(struct blob_store *store, const char *folder, int *
         if (rc)
             return rc;
     }
+    snprintf(store->safe_folder, sizeof store->safe_folder, "%s", folder);
     *out = parent;
     return STATUS_OK;
 }

@@ -22,6 +22,11 @@ def binary():
     return os.environ.get("PACKHOUSE_BINARY") or str(ROOT / "build" / "dev" / "packhouse")
 
 
+def is_slow(seconds, limit):
+    """Longer than the limit, where the machine has nothing else to do; else in proportion."""
+    return seconds > limit * max(1, os.getloadavg()[0] / os.cpu_count())
+
+
 class Server:
     """`start` is part of making one; `stop` ends it as Ctrl-C does and looks for complaints."""
 
