@@ -93,21 +93,20 @@ static enum status check_digest(struct request *req, const char *name, const cha
                 name);
 }
 
-/* MD5 may be one that this machine's OpenSSL refuses to compute; then it is the others that count. */
+/* An OpenSSL in FIPS mode computes no MD5; then one of the others has to be there. */
 static enum status check_digests(struct request *req, const struct upload_form *form)
 {
     const struct digests *digests = stage_digests(form->stage);
+    const char *md5 = digests->kinds & DIGEST_MD5 ? form->md5 : NULL;
     enum status rc;
 
-    if (!form->md5 && !form->sha256 && !form->blake2)
+    if (!md5 && !form->sha256 && !form->blake2)
         return invalid(req, "digest-missing",
                        "The form has none of sha256_digest, blake2_256_digest and md5_digest");
     if ((rc = check_digest(req, "SHA256", form->sha256, digests->sha256, SHA256_SIZE)) ||
         (rc = check_digest(req, "BLAKE2", form->blake2, digests->blake2b, BLAKE2B_SIZE)))
         return rc;
-    if (!(digests->kinds & DIGEST_MD5))
-        return STATUS_OK;
-    return check_digest(req, "MD5", form->md5, digests->md5, MD5_SIZE);
+    return check_digest(req, "MD5", md5, digests->md5, MD5_SIZE);
 }
 
 static enum status check_file_name(struct request *req, struct upload *up, struct wheel_name *wheel)
