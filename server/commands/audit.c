@@ -13,12 +13,15 @@ static int list(struct command_call *call)
         {0   },
     };
 
-    return output_list(call, client_path(call, "/api/v1/orgs/%s/audit", call->arguments[0]), "",
-                       columns);
+    const char *org = call->arguments[0];
+
+    return output_list(
+        call, org ? client_path(call, "/api/v1/orgs/%s/audit", org) : "/api/v1/audit", "", columns);
 }
 
 const struct command audit_commands[] = {
-    {"audit", "list", "ORG", "Lists who changed what in an org, and when", NULL, NULL,
-     SETTING_CLIENT, list},
-    {0 },
+    {"audit",  "list", "[ORG]", "Lists who changed what, and when",
+     "Without ORG: everything, which only the owner of the instance may see.", NULL, SETTING_CLIENT,
+     list},
+    {0},
 };

@@ -18,7 +18,7 @@ static int add(struct command_call *call)
     struct error err = {0};
     int code;
 
-    if (!strchr(given[2], '/'))
+    if (!strchr(given[2], '/') && strcmp(given[2], "**"))
         return command_usage(call, "'%s' is no repository; write it as ORG/NAME, or ORG/* for all",
                              given[2]);
     strbuf_init(&body, call->arena, BODY_MAX);
@@ -71,6 +71,38 @@ static int take_away(struct command_call *call)
     return code;
 }
 
+/* "ann may not pkg:publish in acme/main: no grant allows it" */
+static int explain(struct command_call *call)
+{
+    const char *const *given = call->arguments;
+    const char *package = command_option(call, "package");
+    char *query = client_path(call, "?principal=%s&action=%s&repo=%s&package=%s", given[0],
+                              given[1], given[2], package ? package : "");
+    struct client_answer answer;
+    struct error err = {0};
+    const char *reason;
+    int code;
+
+    if (!package)
+        *strrchr(query, '&') = '\0';
+    if (client_ask(call, "GET", arena_format(call->arena, "/api/v1/access/explain%s", query), NULL,
+                   &answer, &err)) {
+        code = command_fail(call, &err);
+    } else {
+        reason = json_text(json_get(answer.json, "reason"));
+        code = output_done(call, answer.json, "%s %s %s in %s: %s", given[0],
+                           json_bool(json_get(answer.json, "allowed"), false) ? "may" : "may not",
+                           given[1], given[2], reason ? reason : "");
+    }
+    client_answer_clear(&answer);
+    return code;
+}
+
+static const struct command_option explain_options[] = {
+    {"package",                                                      "NAME", "for this package; without it, for the repository as a whole"},
+    {0},
+};
+
 static const struct command_option add_options[] = {
     {"package",                                                          "GLOB", "only these packages: '*' stays in a segment, '**' does not (**)"},
     {0},
@@ -80,11 +112,15 @@ const struct command grant_commands[] = {
     {"grant",                                                              "add", "ACCOUNT ROLE ORG/REPOSITORY", "Lets an account do something in a repository",
      "Roles: reader, stager, publisher (reads and publishes), maintainer (also deletes), "
      "approver,\n"
-     "admin (all of the repository), org-admin. ORG/* means every repository of the org.\n\n"
+     "admin (all of the repository), org-admin. ORG/* means every repository of the org, ** every "
+     "one of all orgs.\n\n"
      "packhouse grant add ann publisher acme/main\n"
      "packhouse grant add ann publisher 'acme/*' --package '@acme/web-*'", add_options, SETTING_CLIENT, add},
     {"grant",                                       "list", "[ORG]", "Lists who may do what", NULL, NULL, SETTING_CLIENT, list},
     {"grant", "remove", "ID", "Takes a grant away; the next request feels it", NULL, NULL,
      SETTING_CLIENT, take_away},
-    {0                                                     },
+    {"grant",                                                      "explain", "ACCOUNT ACTION ORG/REPOSITORY",
+     "Says why an account may do it, or may not", "Actions: repo:read, repo:list, pkg:publish, pkg:tag, pkg:delete, repo:admin, …",
+     explain_options, SETTING_CLIENT, explain},
+    {0                                                                   },
 };

@@ -86,12 +86,12 @@ static int list(struct command_call *call)
         {"id",           "ID"},
         {"account",              "ACCOUNT"},
         {"name","NAME"},
-        {"hint",           "LOOKS"},
+        {"hint",         "LOOKS"},
         {"repositories",              "REPOSITORIES"},
         {"expires_at","EXPIRES"},
         {"used_at", "USED"},
         {"revoked_at",              "REVOKED"},
-        {0       },
+        {0      },
     };
     const char *account = command_option(call, "for");
 

@@ -154,6 +154,10 @@ def test_a_server_that_is_not_there_is_said_to_be(run):
     (("account", "create", "ann"), ("POST", "/api/v1/accounts", {"name": "ann"})),
     (("grant", "add", "ann", "publisher", "acme/main"),
      ("POST", "/api/v1/grants", {"subject": "ann", "role": "publisher", "repository": "acme/main", "package": "**"})),
+    (("grant", "explain", "ann", "repo:read", "acme/main"),
+     ("GET", "/api/v1/access/explain?principal=ann&action=repo%3Aread&repo=acme%2Fmain", None)),
+    (("grant", "explain", "ann", "pkg:tag", "acme/main", "--package", "@a/b"),
+     ("GET", "/api/v1/access/explain?principal=ann&action=pkg%3Atag&repo=acme%2Fmain&package=%40a%2Fb", None)),
     (("grant", "remove", "7"), ("DELETE", "/api/v1/grants/7", None)),
     (("token", "create", "--for", "ann", "--expires", "30d"),
      ("POST", "/api/v1/tokens", {"for": "ann", "expires_in": 2592000})),
@@ -306,6 +310,6 @@ def test_config_tells_where_each_value_came_from(run, tmp_path):
 def test_the_version_names_the_commit_and_every_library(run):
     about = json.loads(run("--version", "--json").stdout)
     assert about["version"] and about["commit"]
-    assert {"OpenSSL", "SQLite", "libcurl", "libarchive", "zlib", "jansson", "libyaml"} <= set(about["libraries"])
+    assert {"civetweb", "OpenSSL", "SQLite", "libcurl", "libarchive", "zlib", "jansson", "libyaml"} <= set(about["libraries"])
     assert all(about["libraries"].values())
     assert run("--version").stdout.startswith(f"packhouse {about['version']} commit {about['commit']}\n")
