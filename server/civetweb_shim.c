@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,7 +23,10 @@ static _Thread_local struct {
     int fd;
     size_t received;
     const char *received_end;
+    const char *chunk; /* where the first bytes since the last request were put; NULL: none came */
+    const char *line_end; /* the first LF from there on */
     bool is_known, is_handling;
+    bool is_unclean; /* what came behind a head had line ends that no head may have */
 } worker;
 
 static int (*libc_poll)(struct pollfd *, nfds_t, int);
@@ -65,6 +69,34 @@ int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     return ready;
 }
 
+/* Every CR with its LF, and no line that begins with a blank. */
+static bool is_clean(const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bytes[i] == '\r' ? i + 1 < count && bytes[i + 1] != '\n'
+                             : bytes[i] == '\n' && (!i || bytes[i - 1] != '\r' ||
+                                                    (i + 1 < count && bytes[i + 1] == ' ')))
+            return false;
+    return true;
+}
+
+/* The bytes are looked at before the library cuts them. Where the next request's head stands behind
+ * this one's is not known yet, for a body may come first. */
+static void note_received(const char *bytes, size_t count)
+{
+    const char *at = bytes, *end = bytes + count, *rest = memmem(bytes, count, "\r\n\r\n", 4);
+
+    if (!worker.chunk) {
+        worker.chunk = bytes;
+        while (at < end && (*at == '\r' || *at == '\n'))
+            at++; /* RFC 9112 2.2: an empty line before a request is passed over */
+    }
+    if (!worker.line_end)
+        worker.line_end = memchr(at, '\n', (size_t)(end - at));
+    if (rest && !is_clean(rest + 4, (size_t)(end - rest - 4)))
+        worker.is_unclean = true;
+}
+
 ssize_t recv(int fd, void *buffer, size_t size, int flags)
 {
     ssize_t got;
@@ -72,9 +104,11 @@ ssize_t recv(int fd, void *buffer, size_t size, int flags)
     if (!libc_recv)
         find_libc();
     got = libc_recv(fd, buffer, size, flags);
-    worker.received += got > 0 ? (size_t)got : 0;
-    if (got > 0 && !worker.is_handling)
+    if (got > 0 && !worker.is_handling) {
+        worker.received += (size_t)got;
         worker.received_end = (const char *)buffer + got;
+        note_received(buffer, (size_t)got);
+    }
     return got;
 }
 
@@ -115,9 +149,8 @@ void civetweb_shim_attach(struct watchdog *watchdog)
 
 void civetweb_shim_connection_begins(void)
 {
-    worker.is_known = false;
-    worker.received = 0;
-    worker.received_end = NULL;
+    worker.is_known = worker.is_unclean = false;
+    civetweb_shim_leave();
 }
 
 int civetweb_shim_socket(void)
@@ -135,6 +168,13 @@ const char *civetweb_shim_received_end(void)
     return worker.received_end;
 }
 
+bool civetweb_shim_had_crlf(const char *at)
+{
+    if (worker.chunk && at + 1 >= worker.chunk)
+        return worker.line_end == at + 1;
+    return !worker.is_unclean; /* it came with an earlier request, and has been moved since */
+}
+
 void civetweb_shim_enter(void)
 {
     worker.is_handling = true;
@@ -144,7 +184,7 @@ void civetweb_shim_leave(void)
 {
     worker.is_handling = false;
     worker.received = 0;
-    worker.received_end = NULL;
+    worker.chunk = worker.line_end = worker.received_end = NULL;
 }
 
 void civetweb_shim_stop_accepting(int idle)

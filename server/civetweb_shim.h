@@ -26,8 +26,13 @@ int civetweb_shim_socket(void);
 /* Bytes that this thread has received since its connection began, or since the last request. */
 size_t civetweb_shim_received(void);
 /* Where the last of them ended in the library's buffer: so much of a body has come along with its
- * head. NULL where nothing was received for this request, which had come along with the last one. */
+ * head. NULL where nothing was received for this request, which had come along with the last one.
+ */
 const char *civetweb_shim_received_end(void);
+/* Whether CRLF stood at this place of the library's buffer, where it has cut a request line off:
+ * with the line's end it cuts any blank behind it, so that a line which others ignore becomes a
+ * field. */
+bool civetweb_shim_had_crlf(const char *at);
 /* Between these two, the thread's waiting is the handler's own and says nothing of the connection.
  */
 void civetweb_shim_enter(void);

@@ -129,6 +129,8 @@ static int begin_request(struct mg_connection *library)
         .version = info->http_version,
         .fields = fields,
         .field_count = (size_t)info->num_headers,
+        .line_ends_well = !listener_knows_sockets(listener) ||
+                          civetweb_shim_had_crlf(info->http_version + strlen(info->http_version)),
     };
     struct connection connection;
 

@@ -56,7 +56,7 @@ static bool is_contiguous(const struct request_head *head, struct found *found)
     const char *target = head->query ? head->query : head->uri;
     const char *end = head->version + strlen(head->version);
 
-    if (head->uri != head->method + strlen(head->method) + 1 ||
+    if (!head->line_ends_well || head->uri != head->method + strlen(head->method) + 1 ||
         (head->query && head->query != head->uri + strlen(head->uri) + 1) ||
         head->version != target + strlen(target) + strlen(" HTTP/"))
         return false;

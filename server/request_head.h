@@ -18,6 +18,7 @@ struct request_head {
     const char *version; /* "1.1" */
     const struct header *fields;
     size_t field_count;
+    bool line_ends_well; /* the request line, with CRLF: its end is cut beyond recognition */
 };
 
 /* What follows the head, and how the connection goes on. */

@@ -11,6 +11,7 @@
 #include "storage/memory/stream.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -27,7 +28,7 @@
 
 #include <cmocka.h>
 
-enum { FILE_BYTES = 8 * 1024 * 1024, WAIT_MS = 10000 };
+enum { FILE_BYTES = 8 * 1024 * 1024, WAIT_MS = 20000, QUIET_MS = 40 };
 
 /* The answers. */
 
@@ -86,16 +87,16 @@ static void start_with(size_t workers)
         .address = "127.0.0.1:0",
         .workers = workers,
         .head_max = 16384,
-        .head_timeout_ms = 400,
+        .head_timeout_ms = 600,
         .keep_alive_timeout_ms = 1000,
-        .send_timeout_ms = 500,
+        .send_timeout_ms = 800,
     };
     static const struct service service = {.public_url = "http://here"};
     struct error error = {0};
 
     metrics = metrics_new(NULL, 0);
     options.exchange = (struct exchange_options){
-        .service = &service, .metrics = metrics, .body_timeout_ms = 900, .answer = answer};
+        .service = &service, .metrics = metrics, .body_timeout_ms = 1000, .answer = answer};
     if (listener_start(&options, &listener, &error))
         fail_msg("%s", error.message);
     port = atoi(strrchr(listener_url(listener), ':') + 1);
@@ -146,21 +147,32 @@ static void say(int fd, const char *text)
     say_bytes(fd, text, strlen(text));
 }
 
-/* What came: the whole conversation up to the close, or until the server has been quiet. */
+/* What came. */
 struct heard {
     char text[8192];
     size_t length; /* of text, which is cut */
     bool is_closed;
 };
 
-static struct heard *hear(int fd, int quiet_ms)
+/* How many answers there are in what was heard. */
+static int answers_in(const struct heard *heard)
+{
+    int count = 0;
+
+    for (const char *at = heard->text; (at = strstr(at, "HTTP/1.1 ")); at++)
+        count += at[9] >= '1' && at[9] <= '5';
+    return count;
+}
+
+/* Listens until the server closes, or has been quiet after that many answers. */
+static struct heard *hear_answers(int fd, int answers)
 {
     static struct heard heard;
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
     char more[4096];
 
     heard = (struct heard){0};
-    while (poll(&waiting, 1, quiet_ms) > 0) {
+    while (poll(&waiting, 1, answers_in(&heard) < answers ? WAIT_MS : QUIET_MS) > 0) {
         ssize_t got = recv(fd, more, sizeof more, 0);
         size_t room = sizeof heard.text - 1 - heard.length;
 
@@ -174,19 +186,14 @@ static struct heard *hear(int fd, int quiet_ms)
     return &heard;
 }
 
+static struct heard *hear_all(int fd)
+{
+    return hear_answers(fd, INT_MAX);
+}
+
 static int code_of(const char *text)
 {
     return strncmp(text, "HTTP/1.1 ", 9) ? 0 : atoi(text + 9);
-}
-
-/* How many answers there are in what was heard. */
-static int answers_in(const struct heard *heard)
-{
-    int count = 0;
-
-    for (const char *at = heard->text; (at = strstr(at, "HTTP/1.1 ")); at++)
-        count += at[9] >= '1' && at[9] <= '5';
-    return count;
 }
 
 #define NEXT "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -214,6 +221,11 @@ static const struct {
     ROW(200, 2, false, "GET /hello HTTP/1.1\r\nHost: x\r\nX: caf\xc3\xa9\r\n\r\n"),
     ROW(200, 2, false, "GET /hello?a=b HTTP/1.1\r\nHost: x\r\n\r\n"),
     ROW(200, 2, false, "GET /hello? HTTP/1.1\r\nHost:x\r\nEmpty:\r\nBlank: \r\n\r\n"),
+    ROW(200, 2, false, "\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(200, 3, false,
+        "GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ROW(200, 2, true,
+        "GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /hello HTTP/1.1\n Host: x\r\n\r\n"),
     ROW(404, 2, false, "OPTIONS /hello2 HTTP/1.1\r\nHost: x\r\n\r\n"),
     ROW(404, 2, false, "GET /../etc HTTP/1.1\r\nHost: x\r\n\r\n"),
     ROW(201, 2, false, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"),
@@ -241,6 +253,10 @@ static const struct {
     ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length : 3\r\n\r\nabc"),
     ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\n: y\r\nContent-Length: 3\r\n\r\nabc"),
     ROW(400, 1, true, "GET /hello HTTP/1.1\r\n Host: x\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\n Host: x\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\r Host: x\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.1\n\rHost: x\r\n\r\n"),
+    ROW(400, 1, true, "GET /hello HTTP/1.0\n\r\n"),
     ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nX y: z\r\n\r\n"),
     ROW(400, 1, true, "GET /hello HTTP/1.1\r\nHost: x\r\nnocolon\r\n\r\n"),
     ROW(400, 1, true, "GET  /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -284,7 +300,7 @@ static void no_head_smuggles_a_second_request(void **state)
         say(fd, NEXT);
         if (heads[row].closes)
             shutdown(fd, SHUT_WR); /* else the server lingers for what else may come */
-        heard = hear(fd, heads[row].closes ? WAIT_MS : 60);
+        heard = hear_answers(fd, heads[row].closes ? INT_MAX : heads[row].answers);
         if (code_of(heard->text) != heads[row].code || answers_in(heard) != heads[row].answers ||
             heard->is_closed != heads[row].closes)
             fail_msg("row %zu: %s\n-> closed %d: %s", row, heads[row].text, heard->is_closed,
@@ -328,7 +344,7 @@ static void the_head_has_63_fields_and_a_size(void **state)
         say(fd, "\r\n");
         shutdown(fd, SHUT_WR);
         free(value);
-        if (code_of(hear(fd, WAIT_MS)->text) != rows[row].code)
+        if (code_of(hear_all(fd)->text) != rows[row].code)
             fail_msg("row %zu", row);
         close(fd);
     }
@@ -361,7 +377,7 @@ static void a_request_behind_an_early_answer_is_heard(void **state)
 
         say(fd, early[row].text);
         say(fd, NEXT);
-        heard = hear(fd, 100);
+        heard = hear_answers(fd, early[row].answers);
         if (answers_in(heard) != early[row].answers)
             fail_msg("row %zu: %s", row, heard->text);
         if (early[row].answers == 2)
@@ -377,7 +393,7 @@ static void the_answer_to_head_has_a_length_and_no_body(void **state)
 
     (void)state;
     say(fd, "HEAD /hello HTTP/1.1\r\nHost: x\r\n\r\n");
-    heard = hear(fd, 60);
+    heard = hear_answers(fd, 1);
     assert_non_null(strstr(heard->text, "\r\nContent-Length: 6\r\n"));
     assert_string_equal(strstr(heard->text, "\r\n\r\n"), "\r\n\r\n");
     close(fd);
@@ -391,9 +407,9 @@ static void continue_is_said_only_to_who_is_let_in(void **state)
 
     (void)state;
     say(fd, "PUT /sink HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
-    assert_string_equal(hear(fd, 60)->text, wanted);
+    assert_string_equal(hear_answers(fd, 1)->text, wanted);
     say(fd, "12345" NEXT);
-    heard = hear(fd, 60);
+    heard = hear_answers(fd, 2);
     assert_int_equal(code_of(heard->text), 201);
     assert_non_null(strstr(heard->text, "got 5\n"));
     assert_int_equal(answers_in(heard), 2);
@@ -401,7 +417,7 @@ static void continue_is_said_only_to_who_is_let_in(void **state)
     fd = dial();
     say(fd, "PUT /refuse HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
     shutdown(fd, SHUT_WR);
-    heard = hear(fd, WAIT_MS);
+    heard = hear_all(fd);
     assert_int_equal(code_of(heard->text), 403);
     assert_true(heard->is_closed);
     close(fd);
@@ -423,7 +439,7 @@ static void a_body_cut_short_is_never_taken_for_whole(void **state)
 
         say(fd, texts[row]);
         shutdown(fd, SHUT_WR);
-        assert_int_equal(code_of(hear(fd, WAIT_MS)->text), 400);
+        assert_int_equal(code_of(hear_all(fd)->text), 400);
         close(fd);
     }
 }
@@ -457,12 +473,13 @@ static void a_file_arrives_whole_also_at_a_slow_reader(void **state)
 {
     unsigned expected = 0, checksum;
     char *bytes = malloc(FILE_BYTES);
-    int fd = dial();
+    int fd;
 
     (void)state;
     assert_int_equal(pread(stored_fd, bytes, FILE_BYTES, 0), FILE_BYTES);
     for (int i = 0; i < FILE_BYTES; i++)
         expected = expected * 31 + (unsigned char)bytes[i];
+    fd = dial();
     say(fd, "GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     assert_int_equal(drink(fd, 65536, 0, &checksum), FILE_BYTES);
     assert_int_equal(checksum, expected);
@@ -517,16 +534,16 @@ static void a_slow_head_gets_408(void **state)
     say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\nX: ");
     assert_in_range(trickle(fd, 'y'), 300, 3000);
     shutdown(fd, SHUT_WR);
-    assert_int_equal(code_of(hear(fd, WAIT_MS)->text), 408);
+    assert_int_equal(code_of(hear_all(fd)->text), 408);
     close(fd);
     /* also the second on a connection */
     fd = dial();
     say(fd, NEXT);
-    assert_int_equal(code_of(hear(fd, 60)->text), 200);
+    assert_int_equal(code_of(hear_answers(fd, 1)->text), 200);
     say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\nX: ");
     assert_in_range(trickle(fd, 'y'), 300, 3000);
     shutdown(fd, SHUT_WR);
-    assert_int_equal(code_of(hear(fd, WAIT_MS)->text), 408);
+    assert_int_equal(code_of(hear_all(fd)->text), 408);
     close(fd);
 }
 
@@ -544,7 +561,7 @@ static void a_slow_body_gets_408(void **state)
         say(fd, texts[row]);
         assert_in_range(trickle(fd, 'y'), 800, 5000);
         shutdown(fd, SHUT_WR);
-        assert_int_equal(code_of(hear(fd, WAIT_MS)->text), 408);
+        assert_int_equal(code_of(hear_all(fd)->text), 408);
         close(fd);
     }
 }
@@ -557,7 +574,7 @@ static void a_body_that_pauses_is_waited_for(void **state)
     say(fd, "PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345");
     poll(NULL, 0, 600);
     say(fd, "67890");
-    assert_non_null(strstr(hear(fd, 100)->text, "got 10\n"));
+    assert_non_null(strstr(hear_answers(fd, 1)->text, "got 10\n"));
     close(fd);
 }
 
@@ -568,11 +585,11 @@ static void idle_connections_end_without_a_word(void **state)
 
     (void)state;
     say(fd, NEXT);
-    assert_int_equal(code_of(hear(fd, 60)->text), 200);
-    heard = hear(fd, WAIT_MS);
+    assert_int_equal(code_of(hear_answers(fd, 1)->text), 200);
+    heard = hear_all(fd);
     assert_true(heard->is_closed);
     assert_int_equal(heard->length, 0);
-    heard = hear(silent, WAIT_MS);
+    heard = hear_all(silent);
     assert_true(heard->is_closed);
     close(fd);
     close(silent);
@@ -592,10 +609,10 @@ static void a_large_refused_body_still_gets_its_answer(void **state)
 
         say(fd, texts[row]);
         say_bytes(fd, body, row ? 3000000 : 900000);
-        assert_int_equal(code_of(hear(fd, 200)->text), 403);
+        assert_int_equal(code_of(hear_answers(fd, 1)->text), 403);
         if (row) {
             say(fd, NEXT);
-            assert_int_equal(code_of(hear(fd, 200)->text), 200);
+            assert_int_equal(code_of(hear_answers(fd, 1)->text), 200);
         }
         close(fd);
     }
@@ -662,15 +679,15 @@ static void stopping_lets_requests_finish_and_takes_no_more(void **state)
 
     (void)state;
     say(idle, NEXT);
-    assert_int_equal(code_of(hear(idle, 60)->text), 200);
+    assert_int_equal(code_of(hear_answers(idle, 1)->text), 200);
     say(running, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
     poll(NULL, 0, 50);
     began_ms = clock_monotonic_ms();
     listener_stop(listener, 2000);
     metrics_free(metrics);
     assert_in_range(clock_monotonic_ms() - began_ms, 100, 3000);
-    assert_int_equal(code_of(hear(running, 0)->text), 200);
-    assert_true(hear(idle, 0)->is_closed);
+    assert_int_equal(code_of(hear_all(running)->text), 200);
+    assert_true(hear_all(idle)->is_closed);
     start_with(32);
     close(running);
     close(idle);
