@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER_BYTES = 256 * 1024, LINE_MAX_BYTES = 1024, PATH_MAX_BYTES = 512, WAIT_MS = 1000 };
+enum { BUFFER_BYTES = 1024 * 1024, LINE_MAX_BYTES = 1024, PATH_MAX_BYTES = 512, WAIT_MS = 1000 };
 
 struct access_log {
     char *path; /* NULL: standard error */
