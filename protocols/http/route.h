@@ -43,6 +43,7 @@ struct mount {
                            first segment "-" is never a :package */
     bool keeps_slashes; /* an empty segment is refused, and a final '/' stays at the end of a *rest;
                            elsewhere both are skipped */
+    bool bodies_are_base64;  /* a limit is then told as the file's size too */
     bool reads_refused_body; /* DESIGN 4: npm reads no answer before it has sent its body */
     bool plain_not_found;   /* a 404 to a read is plain text that may be asked for again at once */
     bool stranger_gets_403; /* DESIGN 4: the Python index says 403 where others say 404 */

@@ -108,6 +108,7 @@ const struct mount npm_mount = {
     .routes = routes,
     .count = COUNT(routes),
     .joins_scopes = true,
+    .bodies_are_base64 = true,
     .reads_refused_body = true,
     .challenge = CHALLENGE_NONE,
     .normalize_package = readable_name,

@@ -48,7 +48,7 @@ static enum status check_is_publish(struct publishing *publishing)
     if (body->has_attachments)
         return STATUS_OK;
     if (body->manifest)
-        return fail(&publishing->req->error, STATUS_NOT_ALLOWED, "EUNSUPPORTED",
+        return fail(&publishing->req->error, STATUS_FORBIDDEN, "EUNSUPPORTED",
                     "Published metadata cannot be changed on this server: deprecation is not "
                     "offered");
     return wrong(publishing, "no-tarball", "A publish brings a tarball in \"_attachments\"");

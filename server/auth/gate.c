@@ -178,10 +178,16 @@ struct limited_reader {
     struct reader reader;
     struct reader *source;
     int64_t left, limit;
+    const struct mount *mount;
 };
 
-static enum status too_large(struct error *err, int64_t limit)
+/* Whoever publishes knows how large his file is, not what base64 makes of it (npm spec 3.6). */
+static enum status too_large(struct error *err, const struct mount *mount, int64_t limit)
 {
+    if (mount->bodies_are_base64)
+        return fail(err, STATUS_TOO_LARGE, "",
+                    "the body is larger than %lld bytes, which is a tarball of %lld bytes in base64",
+                    (long long)limit, (long long)limit / 4 * 3);
     return fail(err, STATUS_TOO_LARGE, "", "the body is larger than %lld bytes", (long long)limit);
 }
 
@@ -194,7 +200,7 @@ static enum status limited_read(struct reader *base, void *buffer, size_t size, 
     if ((rc = reader_read(reader->source, buffer, size, got, err)))
         return rc;
     reader->left -= (int64_t)*got;
-    return reader->left < 0 ? too_large(err, reader->limit) : STATUS_OK;
+    return reader->left < 0 ? too_large(err, reader->mount, reader->limit) : STATUS_OK;
 }
 
 /* Bodies that nobody reads are dropped behind the answer; this much of them is not worth a word. */
@@ -211,15 +217,15 @@ static enum status check_size(struct request *req, struct response *res)
     if (limit < 0)
         return STATUS_OK;
     if (!limit)
-        return req->content_length > UNASKED_BODY_MAX ? too_large(&req->error, 0) : STATUS_OK;
+        return req->content_length > UNASKED_BODY_MAX ? too_large(&req->error, req->mount, 0) : STATUS_OK;
     if (req->content_length > limit) {
         response_header_format(req, res, "Upload-Limit", "max-size=%lld", (long long)limit);
-        return too_large(&req->error, limit);
+        return too_large(&req->error, req->mount, limit);
     }
     reader = arena_alloc(req->arena, sizeof *reader);
     *reader = (struct limited_reader){
         {limited_read, NULL},
-        req->body, limit, limit
+        req->body, limit, limit, req->mount
     };
     req->body = &reader->reader;
     return STATUS_OK;

@@ -101,7 +101,7 @@ def test_the_limit_is_seen_by_the_user(server, any_npm):
     npm = any_npm
     with pytest.raises(npm.Failure, match="413") as failed:
         npm.publish(npm.make_package("large", "1.0.0", {"noise": os.urandom(4 << 20)}))
-    assert "larger than" in str(failed.value)
+    assert "larger than 262144 bytes, which is a tarball of 196608 bytes" in str(failed.value)
     assert "EPIPE" not in str(failed.value)
 
 

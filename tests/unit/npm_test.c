@@ -462,7 +462,7 @@ static const struct {
     {"{\"1.0.0\":{\"name\"",         "{\"1.0.1\":{\"name\"",                        "version-mismatch",   400},
     {"{\"1.0.0\":{\"name\"",         "{\"1.0\":{\"name\"",                          "EBADSEMVER",         400},
     {"\"versions\":",                "\"vers\":",                                   "no-version",         400},
-    {"\"_attachments\":",            "\"attach\":",                                 "EUNSUPPORTED",       405},
+    {"\"_attachments\":",            "\"attach\":",                                 "EUNSUPPORTED",       403},
     {"\"latest\":",                  "\"1.x\":",                                    "EINVALIDTAG",        400},
     {"\"integrity\":\"sha512-",      "\"integrity\":\"sha512-AAAA",                 "EINTEGRITY",         400},
     {"\"shasum\":\"",                "\"shasum\":\"00",                             "EINTEGRITY",         400},
@@ -565,6 +565,7 @@ static void a_compressed_publish_is_one_up_to_the_limit(void **state)
     (void)state;
     settings.npm_publish_max = (int64_t)strlen(body) - 1;
     assert_int_equal(publish_gzip(BASE "/packed", "gzip", body, strlen(body)), 413);
+    assert_int_equal(code_of(METHOD_PUT, "/packed", body), 413);
     settings.npm_publish_max = limit;
     assert_int_equal(publish_gzip(BASE "/packed", "br", body, strlen(body)), 415);
     assert_int_equal(publish_gzip(BASE "/packed", NULL, body, strlen(body)), 201);
