@@ -139,21 +139,28 @@ static void problem_body(struct request *req, struct strbuf *body, enum status s
     strbuf_text(body, "}]}\n");
 }
 
-/* What went wrong inside is for the log; the client gets the request's id to ask with. */
+/* What a client is told where the failure's own words are for whoever runs the server. */
 static const char *outward_message(struct request *req, enum status status)
 {
-    const struct error *error = &req->error;
-    const char *address = req->target ? req->target : "";
-
-    if (status == STATUS_INTERNAL) {
-        log_event(LOG_ERROR, "request.failed", "request=%s path=%s reason=\"%s\"", req->id, address,
-                  error->message);
+    switch (status) {
+    case STATUS_INTERNAL:
         return arena_format(req->arena,
                             "something failed here; the log says what, under request %s", req->id);
+    case STATUS_READ_ONLY:
+        return "writing has stopped until this server's operator has looked; reading goes on";
+    case STATUS_FULL: return "this server is out of space: nothing was stored";
+    default: return *req->error.message ? req->error.message : answers[status].title;
     }
-    log_event(LOG_DEBUG, "request.refused", "request=%s path=%s status=%s reason=\"%s\"", req->id,
-              address, status_word(status), error->message);
-    return *error->message ? error->message : answers[status].title;
+}
+
+/* Someone must act on the first three; the others are the clients' affair. */
+static void log_failure(const struct request *req, enum status status)
+{
+    bool is_ours = status == STATUS_INTERNAL || status == STATUS_READ_ONLY || status == STATUS_FULL;
+
+    log_event(is_ours ? LOG_ERROR : LOG_DEBUG, is_ours ? "request.failed" : "request.refused",
+              "request=%s path=%s status=%s reason=\"%s\"", req->id, req->target ? req->target : "",
+              status_word(status), req->error.message);
 }
 
 /* The Python index's page that is not there: its readers are scripts more often than people. */
@@ -172,6 +179,7 @@ void dispatch_failure(struct request *req, struct response *res, enum status sta
         status = STATUS_INTERNAL;
     forget_answer(res);
     code = *req->error.code && req->error.status == status ? req->error.code : status_word(status);
+    log_failure(req, status);
     message = outward_message(req, status);
     strbuf_init(&body, req->arena, PROBLEM_MAX);
     problem_body(req, &body, status, code, message);

@@ -58,6 +58,12 @@ static enum status run_busy(struct request *req, struct response *res)
                   "the \"queue\" is full\r\nSet-Cookie: x \xc3\xa9");
 }
 
+static enum status run_full(struct request *req, struct response *res)
+{
+    (void)res;
+    return (fail)(&req->error, STATUS_FULL, "disk-full", "could not write /secret/path");
+}
+
 static enum status run_nothing(struct request *req, struct response *res)
 {
     (void)req;
@@ -71,20 +77,19 @@ static int64_t no_limit(const struct settings *settings)
     return 0;
 }
 
-#define ROWS                                                                                       \
-    {METHOD_GET, "/:package", MAY_READ, 0, run_absent, NULL},                                      \
-        {METHOD_GET, "/", MAY_READ, 0, run, NULL},                                                 \
-        {METHOD_PUT, "/:package", MAY_PUBLISH, 10, run_body, NULL},                                \
-        {METHOD_PUT, "/:package/large", MAY_PUBLISH, 0, run_body, no_limit},                       \
-        {METHOD_DELETE, "/:package", MAY_DELETE, 0, run, NULL},                                    \
-        {METHOD_GET, "/-/ping", ANYONE, 0, run, NULL},                                             \
-        {METHOD_GET, "/-/whoami", SIGNED_IN, 0, run, NULL},                                        \
-        {METHOD_GET, "/-/broken", ANYONE, 0, run_broken, NULL},                                    \
-        {METHOD_GET, "/-/busy", ANYONE, 0, run_busy, NULL},                                        \
-    {                                                                                              \
-        METHOD_GET, "/-/nothing", ANYONE, 0, run_nothing, NULL                                     \
-    }
-static const struct route rows[] = {ROWS};
+static const struct route rows[] = {
+    {METHOD_GET,    "/:package",       MAY_READ,    0,  run_absent,  NULL    },
+    {METHOD_GET,    "/",               MAY_READ,    0,  run,         NULL    },
+    {METHOD_PUT,    "/:package",       MAY_PUBLISH, 10, run_body,    NULL    },
+    {METHOD_PUT,    "/:package/large", MAY_PUBLISH, 0,  run_body,    no_limit},
+    {METHOD_DELETE, "/:package",       MAY_DELETE,  0,  run,         NULL    },
+    {METHOD_GET,    "/-/ping",         ANYONE,      0,  run,         NULL    },
+    {METHOD_GET,    "/-/whoami",       SIGNED_IN,   0,  run,         NULL    },
+    {METHOD_GET,    "/-/broken",       ANYONE,      0,  run_broken,  NULL    },
+    {METHOD_GET,    "/-/busy",         ANYONE,      0,  run_busy,    NULL    },
+    {METHOD_GET,    "/-/full",         ANYONE,      0,  run_full,    NULL    },
+    {METHOD_GET,    "/-/nothing",      ANYONE,      0,  run_nothing, NULL    },
+};
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
 
 static const struct route org_rows[] = {
@@ -478,6 +483,9 @@ static void what_breaks_inside_stays_inside(void **state)
     assert_non_null(memmem(made.res.bytes, made.res.length, "request test", 12));
     assert_null(made_answer_header(&made, "ETag"));
     assert_string_equal(made_answer_header(&made, "Cache-Control"), "no-store");
+    ask(&made, NOBODY, METHOD_GET, "/npm/acme/main/-/full");
+    assert_int_equal(made.res.code, 507);
+    assert_null(memmem(made.res.bytes, made.res.length, "secret", 6));
     ask(&made, NOBODY, METHOD_GET, "/npm/acme/main/-/nothing");
     assert_int_equal(made.res.code, 500);
 }
