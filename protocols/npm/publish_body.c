@@ -56,7 +56,7 @@ static enum status copy_value(struct body_reading *reading, const char **out, si
 
     strbuf_init(&text, reading->arena, NPM_MANIFEST_MAX);
     if ((rc = json_copy_value(&reading->cursor, &text, err)))
-        return rc == STATUS_TOO_LARGE
+        return strbuf_failed(&text)
                    ? fail(err, rc, "manifest-too-large",
                           "A manifest or README is larger than %d bytes", NPM_MANIFEST_MAX)
                    : rc;

@@ -181,7 +181,7 @@ enum status json_next_key(struct json_cursor *cursor, struct strbuf *key, struct
     if (token.kind != TOKEN_KEY)
         return wrong_kind(&token, kind_names[TOKEN_KEY], err);
     rc = each_piece(cursor, &token, add_text, key, err);
-    if (rc == STATUS_TOO_LARGE)
+    if (rc == STATUS_TOO_LARGE && strbuf_failed(key))
         return fail(err, STATUS_INVALID, "json-key", "a key of the JSON is longer than %zu bytes",
                     key->cap);
     return rc;
@@ -276,15 +276,17 @@ enum status json_take_int(struct json_cursor *cursor, int64_t *out, struct error
     char text[32], *end = text;
     struct strbuf digits;
     struct json_token token;
+    bool is_long;
     enum status rc;
 
     if ((rc = expect(cursor, TOKEN_NUMBER, &token, err)))
         return rc;
     strbuf_init(&digits, NULL, sizeof text - 1);
     rc = each_piece(cursor, &token, add_text, &digits, err);
+    is_long = strbuf_failed(&digits);
     memcpy(text, digits.data, digits.length + 1);
     strbuf_free(&digits);
-    if (rc && rc != STATUS_TOO_LARGE)
+    if (rc && !is_long)
         return rc;
     errno = 0;
     *out = strtoll(text, &end, 10);
