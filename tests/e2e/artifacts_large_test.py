@@ -1,40 +1,14 @@
 """A file of any size goes through at constant memory. Issue proof: 1 GB up and down."""
 
 import hashlib
-import threading
 import time
 
 import pytest
 
+from memory import SANITIZER, Watch
+
 GROWTH_MAX_KIB = 60 * 1024
 SIZE = 1 << 30
-
-# So that the sanitizer's own memory of freed blocks is not taken for the server's.
-SANITIZER = {"ASAN_OPTIONS": "quarantine_size_mb=1:malloc_context_size=1"}
-
-
-class Watch:
-    """The largest resident size while it watches, over that at its start."""
-
-    def __init__(self, server):
-        self.server, self.first, self.most, self.done = server, server.rss_kib(), 0, threading.Event()
-        self.thread = threading.Thread(target=self.run)
-
-    def run(self):
-        while not self.done.wait(0.02):
-            self.most = max(self.most, self.server.rss_kib())
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.done.set()
-        self.thread.join()
-
-    @property
-    def growth_kib(self):
-        return self.most - self.first
 
 
 @pytest.fixture(scope="module")
