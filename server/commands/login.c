@@ -23,8 +23,8 @@ static enum status ask_for_token(char line[TOKEN_MAX], struct error *err)
     if (is_terminal && !tcgetattr(STDIN_FILENO, &before)) {
         unseen = before;
         unseen.c_lflag &= ~(tcflag_t)ECHO;
-        fputs("Token (not shown): ", stderr);
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
+        fputs("Token (not shown): ", stderr);
     } else {
         is_terminal = false;
     }

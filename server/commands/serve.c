@@ -176,6 +176,17 @@ static void close_house(struct house *house)
     metrics_free(house->metrics);
 }
 
+/* A misspelt one would be ignored silently. Its value may be secret. */
+static void warn_of_unknown_variables(void)
+{
+    const char *variable;
+    size_t at = 0;
+
+    while ((variable = settings_unknown_variable((const char *const *)environ, &at)))
+        log_event(LOG_WARN, "settings.unknown-variable", "name=%.*s", (int)strcspn(variable, "="),
+                  variable);
+}
+
 static int serve(struct command_call *call)
 {
     const struct jobs_options watched = {.warn_bytes = call->settings->disk_warn_bytes,
@@ -187,6 +198,7 @@ static int serve(struct command_call *call)
     enum status rc;
 
     log_set_level((enum log_level)call->settings->log_level);
+    warn_of_unknown_variables();
     raise_descriptor_limit();
     if ((rc = open_storage(&house, &err)))
         goto done;

@@ -3,7 +3,7 @@
 import http.server
 import json
 import os
-import pathlib
+import pty
 import stat
 import subprocess
 import threading
@@ -74,7 +74,6 @@ def commands():
             yield tuple(word for word in words if word.islower() and word.replace("-", "").isalpha())[:2]
 
 
-@pytest.mark.skipif(not os.path.exists(binary()), reason="asks the program for its commands")
 def test_every_command_explains_itself(run):
     """--help of each command that --help lists shows its form and all it may be given."""
     listed = set(commands())
@@ -214,6 +213,26 @@ def test_login_makes_a_profile_that_only_its_owner_reads(run, new_api, tmp_path)
     assert os.listdir(profile.parent) and {"default.yaml", "work.yaml"} == set(os.listdir(profile.parent))
 
 
+def test_a_token_that_is_typed_is_not_shown(new_api, tmp_path):
+    api = new_api((200, {"name": "ann"}))
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(binary(), ["packhouse", "login", "--url", api.url], {"HOME": str(tmp_path)})
+    shown = b""
+    while b"Token" not in shown:
+        shown += os.read(terminal, 1000)
+    os.write(terminal, b"pkhp_unseen\n")
+    try:
+        while more := os.read(terminal, 1000):
+            shown += more
+    except OSError:  # the terminal is gone with the program
+        pass
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == DONE
+    os.close(terminal)
+    assert api.asked[0][2] == "Bearer pkhp_unseen" and b"You are ann" in shown
+    assert b"pkhp_unseen" not in shown
+
+
 def test_a_bad_token_makes_no_profile(run, new_api, tmp_path):
     api = new_api((401, {"detail": "no such token"}))
     done = run("login", "--url", api.url, "--token", "bad")
@@ -313,3 +332,9 @@ def test_the_version_names_the_commit_and_every_library(run):
     assert {"civetweb", "OpenSSL", "SQLite", "libcurl", "libarchive", "zlib", "jansson", "libyaml"} <= set(about["libraries"])
     assert all(about["libraries"].values())
     assert run("--version").stdout.startswith(f"packhouse {about['version']} commit {about['commit']}\n")
+
+
+def test_serve_warns_of_a_misspelt_variable(new_server):
+    server = new_server(environment={"PACKHOUSE_LISTNE": "hush"})
+    log = server.log.read_text()
+    assert "event=settings.unknown-variable name=PACKHOUSE_LISTNE\n" in log and "hush" not in log
