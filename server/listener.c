@@ -427,6 +427,7 @@ void listener_stop(struct listener *listener, int64_t grace_ms)
         civetweb_shim_stop_accepting(idle);
         exchanges_drain(listener->exchanges);
         let_finish(listener, grace_ms);
+        watchdog_close_all(listener->watchdog);
         listener_serve(listener);
         /* Wakes the thread that accepts, for good. */
         if (idle >= 0 && write(idle, &wake, sizeof wake) < 0)

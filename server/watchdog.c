@@ -166,13 +166,14 @@ struct watchdog_count watchdog_count(const struct watchdog *watchdog)
     return count;
 }
 
-/* Only the reading side: a client that was too slow can still be told so. */
-static void expire(struct watchdog *watchdog, int fd, uint64_t seen)
+/* Shuts a connection that is still as it was seen. */
+static bool cut(struct watchdog *watchdog, int fd, uint64_t seen, int how)
 {
     if (!atomic_compare_exchange_strong(&watchdog->slots[fd], &seen, pack(CUTTING, 0)))
-        return;
-    shutdown(fd, SHUT_RD);
+        return false;
+    shutdown(fd, how);
     atomic_store(&watchdog->slots[fd], pack(EXPIRED, 0));
+    return true;
 }
 
 /* An idle connection on which a request has just come in is not idle any more. */
@@ -224,6 +225,20 @@ void watchdog_close_idle(struct watchdog *watchdog)
         evict(watchdog, fd);
 }
 
+void watchdog_close_all(struct watchdog *watchdog)
+{
+    int highest = atomic_load(&watchdog->highest);
+
+    for (int fd = 0; fd <= highest; fd++) {
+        uint64_t word;
+
+        do
+            word = atomic_load(&watchdog->slots[fd]);
+        while (state_of(word) != FREE &&
+               (state_of(word) == CUTTING || !cut(watchdog, fd, word, SHUT_RDWR)));
+    }
+}
+
 static void tick(struct watchdog *watchdog)
 {
     int64_t now_ms = clock_monotonic_ms();
@@ -235,7 +250,7 @@ static void tick(struct watchdog *watchdog)
 
         if ((state_of(word) == HEAD || state_of(word) == BUSY) && time_of(word) &&
             time_of(word) <= now_ms)
-            expire(watchdog, fd, word);
+            cut(watchdog, fd, word, SHUT_RD); /* who was too slow can still be told so */
     }
     open = atomic_load(&watchdog->open);
     if (open > ample)

@@ -42,6 +42,8 @@ bool watchdog_expired(const struct watchdog *watchdog, int fd);
 bool watchdog_is_crowded(const struct watchdog *watchdog);
 /* Closes every connection that waits for a next request. */
 void watchdog_close_idle(struct watchdog *watchdog);
+/* Closes every connection, whatever it is about. */
+void watchdog_close_all(struct watchdog *watchdog);
 
 struct watchdog_count {
     size_t open, idle;
