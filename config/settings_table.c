@@ -66,7 +66,7 @@ const struct setting settings_table[] = {
     {"request_head_max", SETTING_SIZE, AT(request_head_max), "16 KiB", 2 * KiB, 256 * KiB,
      .decides = "The longest request line with headers. More is answered 431."},
     {"request_head_timeout", SETTING_DURATION, AT(request_head_timeout_ms), "15s", 100, HOUR,
-     .decides = "How long the head of a new connection's first request may take."},
+     .decides = "How long the head of a request may take, from its first byte."},
     {"keep_alive_timeout", SETTING_DURATION, AT(keep_alive_timeout_ms), "65s", 100, HOUR,
      .decides = "How long an idle connection stays open."},
     {"body_timeout", SETTING_DURATION, AT(body_timeout_ms), "60s", 100, HOUR,
