@@ -1,6 +1,7 @@
 #!/bin/sh
 # Holds the source to the plan of the house: includes point down the stairs, each library has one
-# door, each header compiles alone. Prints what breaks a rule; exit code 1 if anything does.
+# door, each header compiles alone, each folder's README names its files. Prints what breaks a rule;
+# exit code 1 if anything does.
 #   tests/layers.sh [ROOT]
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
@@ -79,6 +80,12 @@ for folder in $(find config storage protocols server -type d -name util -o -type
     -o -type d -name misc); do
     echo "$folder: a folder is named after what its files mean" >>"$found"
 done
+
+sources | grep '\.c$' | while read -r file; do
+    folder=$(dirname "$file") noun=$(basename "$file" .c)
+    grep -qE "\`$noun(\.[ch])?\`" "$folder/README.md" 2>/dev/null ||
+        echo "$file: is not named in $folder/README.md"
+done >>"$found"
 
 # banned.h is what the build puts before every file.
 sources | grep '\.h$' | xargs -P "$(nproc)" -I{} sh -c '

@@ -37,6 +37,7 @@ for header in civetweb.h openssl/sha.h sqlite3.h libpq-fe.h curl/curl.h archive.
 done
 plant storage/memory/x.h 'uint8_t no_include(void);' 'does not compile alone'
 plant storage/memory/y.h 'int no_guard(void);' 'lacks #pragma once'
+plant server/jobs/unnamed.c 'int x;' 'is not named in server/jobs/README.md'
 plant server/util/x.c 'int x;' 'is named after'
 
 said=$(tests/layers.sh "$copy") && echo "exit code 0 in spite of $count violations" && exit 1
