@@ -24,13 +24,18 @@ def need(file_system):
 
 
 def test_an_acknowledged_publish_survives_a_power_cut(file_system, tmp_path):
-    wrong, rig = power_cut.run(tmp_path, file_system, seed=1, cuts=10)
-    assert not wrong
-    assert rig.cuts == 10 and len(rig.book.acknowledged) > 300
+    cuts = acknowledged = 0
+    for disk_number in range(5):
+        wrong, rig = power_cut.run(tmp_path / str(disk_number), file_system, seed=disk_number, cuts=2)
+        assert not wrong
+        cuts += rig.cuts
+        acknowledged += len(rig.book.acknowledged)
+    assert cuts == 10 and acknowledged > 100
 
 
 # ext4 hides a missing flush of a directory most of the time: a later commit of its journal carries the
-# rename. Btrfs does not.
+# rename. Btrfs hides it as well once the hour's folder has come through a cut, for it logs the new name
+# of a file that it has flushed. So each cut has a new disk; there, more than half of them find it.
 @pytest.mark.parametrize("on, fault", [
     ("ext4", "skip-file-sync"),
     ("btrfs", "skip-directory-sync"),
@@ -38,5 +43,8 @@ def test_an_acknowledged_publish_survives_a_power_cut(file_system, tmp_path):
 ])
 def test_the_rig_finds_a_planted_fault(on, fault, tmp_path):
     need(on)
-    wrong, rig = power_cut.run(tmp_path, on, seed=1, cuts=25, fault=fault)
-    assert wrong, f"{rig.cuts} cuts without {fault} found nothing"
+    for cut in range(20):
+        wrong, _ = power_cut.run(tmp_path / str(cut), on, seed=cut, cuts=1, fault=fault)
+        if wrong:
+            return
+    pytest.fail(f"20 cuts with {fault} found nothing")
