@@ -91,7 +91,7 @@ static enum status receive(struct request *req, struct stage *stage)
         if ((rc = reader_read(req->body, piece, PIECE_SIZE, &got, &req->error)))
             return rc;
         if (!got)
-            return stage_finish(stage, &req->error);
+            return stage_end(stage, &req->error);
         if ((rc = stage_write(stage, piece, got, &req->error)))
             return rc;
     }

@@ -254,6 +254,6 @@ enum status npm_body_read(struct catalog *catalog, struct reader *body, int64_t 
     if (!rc)
         rc = json_finish(&reading->cursor, err);
     if (!rc && out->stage)
-        rc = stage_finish(out->stage, err);
+        rc = stage_end(out->stage, err);
     return rc;
 }

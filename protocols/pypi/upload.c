@@ -204,7 +204,7 @@ static enum status stage_metadata(struct request *req, struct upload *up,
         return rc;
     if ((rc = stage_write(up->sidecar, text.data, text.length, &req->error)))
         return rc;
-    return stage_finish(up->sidecar, &req->error);
+    return stage_end(up->sidecar, &req->error);
 }
 
 /* What the page tells of the file besides its row. */

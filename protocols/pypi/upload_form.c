@@ -80,7 +80,7 @@ static enum status copy_to_stage(struct request *req, struct reader *body, struc
         if ((rc = reader_read(body, piece, PIECE_SIZE, &got, &req->error)))
             return rc;
         if (!got)
-            return stage_finish(stage, &req->error);
+            return stage_end(stage, &req->error);
         size += (int64_t)got;
         if (limit && size > limit)
             return fail(&req->error, STATUS_TOO_LARGE, "",

@@ -14,7 +14,7 @@ struct upload_form {
     const char *file_type, *requires_python;
     const char *md5, *sha256, *blake2; /* hex, as sent */
     const char *file_name;
-    struct stage *stage; /* finished, with all three digests; NULL where no file came */
+    struct stage *stage; /* ended, with all three digests; NULL where no file came */
 };
 
 /* Reads the request's whole body. STATUS_INVALID, STATUS_TOO_LARGE, or what staging says; the

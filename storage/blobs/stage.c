@@ -18,7 +18,7 @@ enum {
 struct stage {
     int folder_fd, fd;
     int64_t nonce, size, size_hint, reserved, flushed;
-    bool is_finished, is_placed, is_kept;
+    bool is_ended, is_finished, is_placed, is_kept;
     atomic_bool *flush_failed;
     struct digester *digester;
     struct digests digests;
@@ -94,13 +94,26 @@ enum status stage_write(struct stage *stage, const void *bytes, size_t length, s
     return STATUS_OK;
 }
 
-enum status stage_finish(struct stage *stage, struct error *err)
+enum status stage_end(struct stage *stage, struct error *err)
 {
-    if (stage->is_finished)
+    if (stage->is_ended)
         return STATUS_OK;
     digester_finish(stage->digester, &stage->digests);
     if (stage->reserved > stage->size && ftruncate(stage->fd, stage->size))
         return fail_errno(err, "could not cut an upload to its length");
+    sync_file_range(stage->fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* in vain: fdatasync() does it all */
+    stage->is_ended = true;
+    return STATUS_OK;
+}
+
+enum status stage_finish(struct stage *stage, struct error *err)
+{
+    enum status rc;
+
+    if (stage->is_finished)
+        return STATUS_OK;
+    if ((rc = stage_end(stage, err)))
+        return rc;
     if (fdatasync(stage->fd)) {
         if (errno == ENOSPC || errno == EDQUOT)
             return fail_errno(err, "could not flush an upload");

@@ -9,9 +9,12 @@ struct stage;
 
 /* Appends. STATUS_FULL where the disk has no room. */
 enum status stage_write(struct stage *stage, const void *bytes, size_t length, struct error *err);
-/* No more bytes: computes the digests and flushes with fdatasync. Must succeed before a publish. */
+/* No more bytes: computes the digests, and begins to write the bytes back. What is refused by its
+ * digest costs no flush, and files that are published together share one commit of the journal. */
+enum status stage_end(struct stage *stage, struct error *err);
+/* Flushes with fdatasync, after stage_end() if need be. The publish does this itself. */
 enum status stage_finish(struct stage *stage, struct error *err);
-/* Valid after stage_finish(). */
+/* Valid after stage_end(). */
 const struct digests *stage_digests(const struct stage *stage);
 int64_t stage_size(const struct stage *stage);
 /* The staged bytes, for looking into archives; the descriptor stays the stage's. */

@@ -14,7 +14,7 @@ struct publication_file {
     const char *name;
     enum file_kind kind;
     const char *meta;    /* JSON of the format's own, or NULL */
-    struct stage *stage; /* finished; stays the caller's, who closes it after the publish */
+    struct stage *stage; /* ended; stays the caller's, who closes it after the publish */
 };
 
 struct publication {
