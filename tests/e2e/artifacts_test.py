@@ -706,3 +706,21 @@ def test_artifacts_live_through_a_restart(server):
     after = server.get(request.path)
     assert (after.body, after["ETag"], after["Last-Modified"]) == (HELLO, before["ETag"], before["Last-Modified"])
     assert server.send(request).status == 200
+
+
+@conformance("art-018")
+@pytest.mark.settings(PACKHOUSE_WRITER_QUEUE_MAX="1")
+def test_curl_retries_while_the_server_is_busy(server, curl):
+    """With room for one change in its queue the server turns others away, and says for how long."""
+    busy = []
+    for turn in range(20):
+        answers = at_once([lambda name=f"{turn}-{number}": server.put(f"{server.artifacts}/busy/1.0/{name}", HELLO)
+                           for number in range(32)])
+        assert {answer.status for answer in answers} <= {201, 503}
+        busy = [answer for answer in answers if answer.status == 503]
+        if busy:
+            break
+    assert busy[0]["Retry-After"] == "1"
+    file = curl.write("web.tgz", HELLO)
+    at_once([lambda number=number: curl.upload(file, f"busy/2.0/{number}", "--retry", "30") for number in range(24)])
+    assert len(server.get(f"{server.artifacts}/busy/2.0/").json()["files"]) == 24
