@@ -1,5 +1,6 @@
 #include "server/civetweb_shim.h"
 
+#include "server/civetweb_workers.h"
 #include "server/watchdog.h"
 
 #include <dlfcn.h>
@@ -126,8 +127,10 @@ int accept(int listener, struct sockaddr *restrict address, socklen_t *restrict 
     if (fd < 0 || !watchdog)
         return fd;
     atomic_store(&listening, listener);
-    if (watchdog_accepted(watchdog, fd))
+    if (watchdog_accepted(watchdog, fd)) {
+        civetweb_workers_suffice(watchdog_open(watchdog));
         return fd;
+    }
     close(fd);
     errno = EMFILE;
     return -1;

@@ -7,7 +7,7 @@
  * threads 100 KiB of stack, where a deep call tree runs into a neighbour. The four functions here
  * mend that while a listener runs, and otherwise do what libc does. The listener's test and its
  * check at start prove that the library behaves so; where it does not, the listener says so and
- * goes on without. Nothing else in the house interposes. */
+ * goes on without. Only civetweb_workers.h does the like. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

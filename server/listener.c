@@ -3,6 +3,7 @@
 #include "config/clock.h"
 #include "config/log.h"
 #include "server/civetweb_shim.h"
+#include "server/civetweb_workers.h"
 #include "server/connection.h"
 #include "server/metrics.h"
 #include "server/request_head.h"
@@ -289,7 +290,9 @@ static enum status start_library(struct listener *listener, struct error *err)
     snprintf(head_ms, sizeof head_ms, "%lld", (long long)options->exchange.body_timeout_ms);
     snprintf(idle_ms, sizeof idle_ms, "%lld", (long long)options->keep_alive_timeout_ms);
     mg_init_library(0);
+    civetweb_workers_hold(options->workers);
     listener->library = mg_start2(&init, &failure);
+    civetweb_workers_held();
     if (!listener->library || mg_get_server_ports(listener->library, 1, &port) != 1)
         return fail(err, STATUS_INTERNAL, "cannot-listen", "could not listen on %s: %s",
                     options->address, text);
@@ -432,9 +435,11 @@ void listener_stop(struct listener *listener, int64_t grace_ms)
         /* Wakes the thread that accepts, for good. */
         if (idle >= 0 && write(idle, &wake, sizeof wake) < 0)
             log_event(LOG_WARN, "listener.stop", "errno=%d", errno);
+        civetweb_workers_stop();
         mg_stop(listener->library);
         mg_exit_library();
     }
+    civetweb_workers_stopped();
     civetweb_shim_attach(NULL);
     watchdog_stop(listener->watchdog);
     exchanges_free(listener->exchanges);

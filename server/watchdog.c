@@ -146,6 +146,11 @@ bool watchdog_expired(const struct watchdog *watchdog, int fd)
     return word && state_of(atomic_load(word)) == EXPIRED;
 }
 
+size_t watchdog_open(const struct watchdog *watchdog)
+{
+    return atomic_load_explicit(&watchdog->open, memory_order_relaxed);
+}
+
 bool watchdog_is_crowded(const struct watchdog *watchdog)
 {
     return atomic_load_explicit(&watchdog->open, memory_order_relaxed) * 10 >

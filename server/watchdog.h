@@ -40,6 +40,8 @@ void watchdog_closed(struct watchdog *watchdog, int fd);
 bool watchdog_expired(const struct watchdog *watchdog, int fd);
 /* Above 80 % of the connections: answers should close theirs. */
 bool watchdog_is_crowded(const struct watchdog *watchdog);
+/* Connections that are open. */
+size_t watchdog_open(const struct watchdog *watchdog);
 /* Closes every connection that waits for a next request. */
 void watchdog_close_idle(struct watchdog *watchdog);
 /* Closes every connection, whatever it is about. */

@@ -11,6 +11,7 @@
 #include "storage/memory/stream.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -672,6 +673,45 @@ static void idle_clients_leave_room_for_new_ones(void **state)
         assert_int_equal(served[i], ROUNDS);
 }
 
+static size_t threads_now(void)
+{
+    DIR *folder = opendir("/proc/self/task");
+    size_t count = 0;
+
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count - 2; /* without "." and ".." */
+}
+
+static void workers_are_made_when_connections_need_them(void **state)
+{
+    enum { WORKERS = 300, SLOW = 60, FEW = 24 };
+    int fds[SLOW];
+    size_t before, at_start;
+    char text[512];
+
+    stop(state);
+    before = threads_now();
+    start_with(WORKERS);
+    at_start = threads_now();
+    assert_in_range(at_start, before + 1, before + FEW);
+    for (int i = 0; i < SLOW; i++) {
+        fds[i] = dial();
+        say(fds[i], "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    for (int i = 0; i < SLOW; i++) {
+        assert_true(recv(fds[i], text, sizeof text, 0) > 0);
+        assert_int_equal(code_of(text), 200);
+    }
+    assert_in_range(threads_now(), at_start + SLOW, before + WORKERS + FEW);
+    stop(state);
+    assert_int_equal(threads_now(), before);
+    for (int i = 0; i < SLOW; i++)
+        close(fds[i]);
+    start_with(32);
+}
+
 static void stopping_lets_requests_finish_and_takes_no_more(void **state)
 {
     int running = dial(), idle = dial();
@@ -712,6 +752,7 @@ int main(void)
         cmocka_unit_test(a_large_refused_body_still_gets_its_answer),
         cmocka_unit_test(stopping_lets_requests_finish_and_takes_no_more),
         cmocka_unit_test(idle_clients_leave_room_for_new_ones),
+        cmocka_unit_test(workers_are_made_when_connections_need_them),
     };
     char name[] = "/tmp/listener-test-XXXXXX", block[4096];
     int failed;
