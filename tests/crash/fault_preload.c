@@ -6,6 +6,7 @@
  *   skip-wal-sync        flushes of a write-ahead log, likewise: synchronous=NORMAL and worse
  *   fail-sync=N          the N-th flush fails with EIO, once
  *   full-from=N          the N-th write or allocation, and all after it, fail with ENOSPC
+ *   die-at=N             SIGKILL instead of the N-th write, allocation, flush or rename
  * Counting begins anew with each new file. Only paths below PACKHOUSE_FAULT_UNDER are meant. Each
  * fault is a line in the file PACKHOUSE_FAULT_LOG, so that a test can tell that it had one.
  *
@@ -13,6 +14,7 @@
  * not be ready yet, are never in the way. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,7 +28,7 @@
 
 /* Which file the counters belong to: its time of writing. */
 static atomic_llong counted_for;
-static atomic_long syncs, writes;
+static atomic_long syncs, writes, calls;
 
 struct faults {
     char words[256];
@@ -53,7 +55,7 @@ static bool read_faults(int fd, struct faults *faults)
     faults->words[length] = '\0';
     written = info.st_mtim.tv_sec * 1000000000LL + info.st_mtim.tv_nsec;
     if (atomic_exchange(&counted_for, written) != written)
-        syncs = writes = 0;
+        syncs = writes = calls = 0;
 
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     if ((length = readlink(link, faults->path, sizeof faults->path - 1)) < 0)
@@ -90,6 +92,17 @@ static void tell(const char *what, const char *path)
     close(fd);
 }
 
+static void die_if_asked(const struct faults *faults)
+{
+    long nth = asked(faults, "die-at");
+
+    if (nth > 0 && atomic_fetch_add(&calls, 1) + 1 == nth) {
+        tell("die-at", faults->path);
+        kill(getpid(), SIGKILL);
+        pause();
+    }
+}
+
 static const char *skipped_by(const char *path, const struct stat *info)
 {
     size_t length = strlen(path);
@@ -110,6 +123,7 @@ static int flush(int fd, long call)
 
     if (!read_faults(fd, &faults) || fstat(fd, &info))
         return (int)syscall(call, fd);
+    die_if_asked(&faults);
     skip = skipped_by(faults.path, &info);
     if (skip && asked(&faults, skip) >= 0) {
         tell(skip, faults.path);
@@ -139,8 +153,12 @@ static bool is_full(int fd)
     int was = errno;
     long nth;
 
-    if (!read_faults(fd, &faults) || (nth = asked(&faults, "full-from")) <= 0 ||
-        atomic_fetch_add(&writes, 1) + 1 < nth) {
+    if (!read_faults(fd, &faults)) {
+        errno = was;
+        return false;
+    }
+    die_if_asked(&faults);
+    if ((nth = asked(&faults, "full-from")) <= 0 || atomic_fetch_add(&writes, 1) + 1 < nth) {
         errno = was;
         return false;
     }
@@ -187,4 +205,15 @@ int posix_fallocate(int fd, off_t offset, off_t length)
 int posix_fallocate64(int fd, off64_t offset, off64_t length)
 {
     return posix_fallocate(fd, offset, length);
+}
+
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+    struct faults faults;
+    int was = errno;
+
+    if (read_faults(from_fd, &faults))
+        die_if_asked(&faults);
+    errno = was;
+    return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
 }

@@ -63,3 +63,12 @@ def test_elsewhere_there_is_no_fault(program, tmp_path):
     done = subprocess.run([program, tmp_path / "data" / "stage" / "1", tmp_path / "data"], text=True,
                           capture_output=True, env={"LD_PRELOAD": str(planted.preload), **planted.environment})
     assert "No space" not in done.stdout
+
+
+@pytest.mark.parametrize("nth, died", [(1, True), (5, True), (6, False)])
+def test_the_program_dies_at_the_call_that_was_asked_for(program, tmp_path, nth, died):
+    (tmp_path / "data" / "stage").mkdir(parents=True)
+    planted = faults.Faults(tmp_path / "f", under=tmp_path, words=f"die-at={nth}")
+    done = subprocess.run([program, tmp_path / "data" / "stage" / "1", tmp_path / "data"],
+                          env={"LD_PRELOAD": str(planted.preload), **planted.environment})
+    assert (done.returncode == -9, len(planted.told())) == (died, int(died))
