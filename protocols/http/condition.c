@@ -92,7 +92,7 @@ enum range_outcome range_of_request(const struct request *req, const char *etag,
                                     struct byte_range *out)
 {
     const char *at = request_header(req, "range"), *if_range = request_header(req, "if-range");
-    int64_t first, last;
+    int64_t first = 0, last;
     bool is_suffix;
 
     *out = (struct byte_range){0, size};

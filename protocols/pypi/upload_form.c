@@ -45,7 +45,7 @@ static enum status read_field(struct request *req, struct multipart *multipart,
         {"sha256_digest",     &form->sha256          },
         {"blake2_256_digest", &form->blake2          },
     };
-    const char *text;
+    const char *text = NULL;
     enum status rc;
 
     if ((rc = read_text(req, multipart, part, &text)))
