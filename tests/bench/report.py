@@ -36,7 +36,8 @@ def machine(binary, folder, rounds, seconds):
     return (f"{first_line(binary, '--version')}; nginx {nginx}, wrk {wrk[1] if len(wrk) > 1 else ''}. "
             f"{os.cpu_count()} cores ({cpu.group(1).strip() if cpu else platform.machine()}), "
             f"Linux {platform.release()}, data on {file_system(folder)}. "
-            f"{rounds} rounds of {seconds} s for each number; the medians are shown.")
+            f"{rounds} rounds of {seconds} s for each number; the medians are shown. "
+            f"Load average before the run: {os.getloadavg()[0]:.0f}.")
 
 
 def write(text):
