@@ -154,11 +154,14 @@ static int wait_for_end(struct house *house, const sigset_t *awaited)
     return EXIT_DONE;
 }
 
-/* From here on the signals do what they do by default: a second one ends the program at once. */
+/* From here on the signals do what they do by default: a second one ends the program at once. A
+ * shell's background jobs begin with SIGINT ignored, so the default is asked for. */
 static void let_signals_kill(void)
 {
     sigset_t fatal;
 
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
     sigemptyset(&fatal);
     sigaddset(&fatal, SIGTERM);
     sigaddset(&fatal, SIGINT);
