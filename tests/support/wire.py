@@ -49,7 +49,10 @@ class Connection:
             pairs.append(("Content-Length", str(len(body or b""))))
         for name, value in pairs:
             self.http.putheader(name, value)
-        self.http.endheaders(body, encode_chunked=chunked)
+        try:
+            self.http.endheaders(body, encode_chunked=chunked)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # refused before it was all sent; as curl does, read what was said
         answer = self.http.getresponse()
         return Response(answer.status, answer.reason, answer.msg, answer.read())
 
