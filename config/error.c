@@ -26,6 +26,9 @@ static const char *const words[STATUS_COUNT] = {
     [STATUS_BUSY] = "busy",
     [STATUS_READ_ONLY] = "read-only",
     [STATUS_FULL] = "full",
+    [STATUS_BAD_UPSTREAM] = "bad-upstream",
+    [STATUS_UPSTREAM_TIMEOUT] = "upstream-timeout",
+    [STATUS_UPSTREAM_AWAY] = "upstream-away",
     [STATUS_INTERNAL] = "internal",
 };
 

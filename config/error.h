@@ -24,6 +24,9 @@ enum status {
     STATUS_BUSY,            /* try again in a moment */
     STATUS_READ_ONLY,       /* writing has stopped, for a flush of the disk has failed */
     STATUS_FULL,            /* the disk or a quota is full */
+    STATUS_BAD_UPSTREAM,    /* an upstream answered what cannot be used, or could not be reached */
+    STATUS_UPSTREAM_TIMEOUT, /* an upstream did not answer in time */
+    STATUS_UPSTREAM_AWAY,   /* an upstream is left alone for now: its breaker is open, or it is offline */
     STATUS_INTERNAL,        /* our fault, or the machine's */
     STATUS_COUNT
 };

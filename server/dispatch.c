@@ -43,6 +43,9 @@ static const struct {
     [STATUS_BUSY] = {503, "Busy",                   "1" },
     [STATUS_READ_ONLY] = {503, "Writing has stopped",    "60"},
     [STATUS_FULL] = {507, "Out of space",           NULL},
+    [STATUS_BAD_UPSTREAM] = {502, "Bad answer of an upstream", NULL},
+    [STATUS_UPSTREAM_TIMEOUT] = {504, "No answer of an upstream", NULL},
+    [STATUS_UPSTREAM_AWAY] = {503, "Upstream is away", "5"},
     [STATUS_INTERNAL] = {500, "Internal error",         NULL},
 };
 

@@ -17,9 +17,10 @@ may_include() {
     case $1 in
     server/main.c | server/routes.c) echo 'server/ protocols/ storage/' ;;
     server/*) echo 'server/ protocols/http/ storage/' ;;
-    protocols/http/*) echo 'storage/catalog/ storage/memory/' ;;
-    protocols/*) echo 'protocols/http/ storage/catalog/ storage/memory/ storage/remote/' ;;
-    storage/catalog/*) echo 'storage/' ;;
+    protocols/http/*) echo 'storage/catalog/ storage/memory/ storage/mirror/' ;;
+    protocols/*) echo 'protocols/http/ storage/catalog/ storage/memory/ storage/mirror/ storage/remote/' ;;
+    storage/mirror/*) echo 'storage/' ;;
+    storage/catalog/*) echo 'storage/metadata/ storage/blobs/ storage/memory/ storage/remote/' ;;
     storage/metadata/* | storage/blobs/*) echo 'storage/memory/ storage/remote/' ;;
     storage/*) echo 'storage/memory/' ;;
     esac

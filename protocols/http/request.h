@@ -11,6 +11,7 @@ struct catalog;
 struct chunks;
 struct document_cache;
 struct metrics;
+struct mirror;
 struct mount;
 struct principal;
 struct reader;
@@ -39,6 +40,7 @@ enum { REQUEST_PARAMS_MAX = 16, REQUEST_ID_SIZE = 33, REQUEST_FACTS_MAX = 4 };
 struct service {
     struct catalog *catalog;
     struct document_cache *documents;
+    struct mirror *mirror; /* NULL in tests that have no upstreams */
     const struct settings *settings;
     const char *public_url;  /* without a final slash; never taken from Host */
     struct metrics *metrics; /* the server's own counters; only its /metrics route looks here */

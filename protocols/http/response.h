@@ -4,6 +4,7 @@
 #include "protocols/http/request.h"
 
 struct document;
+struct mirror_file;
 struct stored_file;
 struct strbuf;
 
@@ -26,6 +27,9 @@ struct response {
                              which reads no answer before */
     const struct document *document; /* a reference held until response_release() */
     char *inflated;                  /* freed by response_release() */
+    struct mirror_file *arriving; /* fd grows still: mirror_file_wait() says how far it may be sent, and
+                                     a failure of it cuts the connection. Closed by
+                                     response_release(), which leaves fd alone then */
 };
 
 /* The standard phrase of a status code, RFC 9110 15; "Unknown" for none. */
@@ -52,6 +56,11 @@ enum status respond_strbuf(struct request *req, struct response *res, int code,
  * are set before the call. The file's etag is its SHA-256 unless an ETag header is set already. */
 enum status respond_file(struct request *req, struct response *res, const struct stored_file *file,
                          const char *content_type);
+/* The same with a file on its way in, which it takes over: file says the row that it will become, with
+ * the digests that are known. */
+enum status respond_arriving_file(struct request *req, struct response *res,
+                                  struct mirror_file *arriving, const struct stored_file *file,
+                                  const char *content_type);
 /* Answers with a rendered document: strong ETag, 304, gzip where accepted, Vary. Takes over the
  * caller's reference. */
 enum status respond_document(struct request *req, struct response *res,

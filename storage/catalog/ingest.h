@@ -1,0 +1,76 @@
+/* What came from upstreams, as rows: documents, files, pins. Written by storage/mirror, in groups;
+ * each operation reads the owner again, and keeps nothing where it has changed. Storage spec 7. */
+#pragma once
+#include "storage/catalog/owner.h"
+#include "storage/catalog/package.h"
+
+struct stage;
+
+enum document_coding { CODING_IDENTITY, CODING_GZIP };
+
+/* An upstream's document of one package, as it was received. */
+struct upstream_document {
+    int64_t package_id;
+    const void *body; /* up to 32 KiB; else NULL, and the bytes are a blob */
+    struct digests blob;
+    int64_t blob_nonce;
+    int64_t size; /* as received */
+    enum document_coding coding;
+    const char *content_type;
+    const char *url; /* after redirects: the base of relative links */
+    const char *etag, *last_modified; /* NULL without */
+    int64_t serial;                   /* X-PyPI-Last-Serial; 0 without */
+    uint8_t sha256[SHA256_SIZE];      /* of the body as received */
+    int64_t generation, fetched_us, checked_us;
+};
+
+/* STATUS_NOT_FOUND where none was kept. */
+enum status catalog_find_upstream_document(struct catalog *catalog, const struct upstream *upstream,
+                                           const char *name_norm, struct arena *arena,
+                                           struct upstream_document *out, struct error *err);
+
+/* One thing to keep: a document, or a file with its version. */
+struct ingest {
+    const struct upstream *upstream;
+    const char *name, *name_norm, *name_fold;
+    enum { INGEST_DOCUMENT, INGEST_FILE, INGEST_CHECKED } kind; /* CHECKED: the document still holds */
+
+    struct upstream_document document; /* body, or stage for a larger one */
+    struct stage *stage;               /* ended; stays the caller's */
+
+    /* A file. */
+    const char *version, *file, *meta;
+    const void *sort_key;
+    size_t sort_key_length;
+    enum file_kind file_kind;
+
+    /* Filled: STATUS_OK, or why nothing was kept; the others of the group are not touched. */
+    enum status rc;
+    struct error error;
+};
+/* Commits them together and returns when they are durable. Files write their pin, or must agree with
+ * it: STATUS_CONFLICT "bytes-changed", with a critical event, where they do not. STATUS_GONE "removed"
+ * for a tombstoned version. */
+enum status catalog_ingest(struct catalog *catalog, struct ingest *ingests, size_t count,
+                           struct error *err);
+
+/* The pin of a file: what its bytes must be. STATUS_NOT_FOUND without one. */
+struct pin {
+    struct digests digests; /* SHA-256 always */
+    int64_t size;
+};
+enum status catalog_find_pin(struct catalog *catalog, int64_t org_id, enum format format,
+                             const char *name_fold, const char *file, struct pin *out,
+                             struct error *err);
+/* All pins of a name, in order of file: listings show the pinned digests. */
+enum status catalog_walk_pins(struct catalog *catalog, int64_t org_id, enum format format,
+                              const char *name_fold,
+                              enum status (*visit)(void *context, const char *file,
+                                                   const struct pin *pin, struct error *err),
+                              void *context, struct error *err);
+/* Removed versions and files of a name, whatever its owner: never shown, never fetched. */
+enum status catalog_walk_tombstones(struct catalog *catalog, int64_t org_id, enum format format,
+                                    const char *name_fold,
+                                    enum status (*visit)(void *context, const char *version,
+                                                         const char *file, struct error *err),
+                                    void *context, struct error *err);
