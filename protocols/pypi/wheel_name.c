@@ -178,3 +178,62 @@ enum status sdist_name_check(const struct sdist_name *name, const char *project,
                     canonical.data, name->project, name->version);
     return STATUS_OK;
 }
+
+/* What installers have taken for a source distribution. */
+static const char *const sdist_ends[] = {".tar.gz", ".zip",    ".tar.bz2",
+                                         ".tgz",    ".tar.xz", ".tar.Z"};
+
+static bool cut_end(char *file, const char *end)
+{
+    if (!ends_with(file, end))
+        return false;
+    file[strlen(file) - strlen(end)] = '\0';
+    return true;
+}
+
+static bool cut_sdist_end(char *file)
+{
+    for (size_t i = 0; i < sizeof sdist_ends / sizeof *sdist_ends; i++)
+        if (cut_end(file, sdist_ends[i]))
+            return true;
+    return false;
+}
+
+/* Old tools wrote '_' for '-' within a wheel's version. */
+static const char *read_version(char *text)
+{
+    struct pypi_version version;
+
+    if (pypi_version_parse(text, &version))
+        return text;
+    for (char *at = text; (at = strchr(at, '_'));)
+        *at = '-';
+    return pypi_version_parse(text, &version) ? text : NULL;
+}
+
+/* Old names of projects had dashes, so the version stands behind the one that ends the project. */
+const char *file_name_version(const char *file, const char *project, struct arena *arena)
+{
+    bool is_wheel = file_name_is_wheel(file);
+    const char *name;
+    char *stem, *end;
+
+    if (strnlen(file, DISTRIBUTION_NAME_LENGTH_MAX + 1) > DISTRIBUTION_NAME_LENGTH_MAX ||
+        strpbrk(file, "/\\ "))
+        return NULL;
+    stem = arena_copy(arena, file);
+    if (!cut_end(stem, ".whl") && !cut_sdist_end(stem))
+        return NULL;
+    for (char *dash = strchr(stem, '-'); dash; dash = strchr(dash + 1, '-')) {
+        name = project_name_normalize(arena, arena_copy_bytes(arena, stem, (size_t)(dash - stem)));
+        if (!name || strcmp(name, project))
+            continue;
+        if (!is_wheel)
+            return read_version(dash + 1);
+        if (!(end = strchr(dash + 1, '-')))
+            return NULL;
+        *end = '\0';
+        return read_version(dash + 1);
+    }
+    return NULL;
+}

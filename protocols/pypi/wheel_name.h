@@ -34,3 +34,8 @@ enum status wheel_name_check(const struct wheel_name *name, const char *project,
                              const char *version, struct arena *arena, struct error *err);
 enum status sdist_name_check(const struct sdist_name *name, const char *project,
                              const char *version, struct arena *arena, struct error *err);
+
+/* The version in the name of a wheel or source distribution as other indexes have them, old ones
+ * too, if it is one of this project (normalised); NULL for all else: eggs, installers, signatures,
+ * versions that PEP 440 cannot read. */
+const char *file_name_version(const char *file, const char *project, struct arena *arena);

@@ -201,9 +201,51 @@ static void a_very_long_name_is_refused(void **state)
     arena_free(arena);
 }
 
+/* NULL: no distribution of the project that a client could install. */
+static const struct {
+    const char *file, *project, *version;
+} foreign[] = {
+    {"demo_pkg-1.0-py3-none-any.whl",          "demo-pkg", "1.0"    },
+    {"Demo.Pkg-1.0-1-py2.py3-none-any.whl",    "demo-pkg", "1.0"    },
+    {"demo-pkg-1.0.tar.gz",                    "demo-pkg", "1.0"    },
+    {"demo-pkg-1.0-1.zip",                     "demo-pkg", "1.0-1"  },
+    {"demo_pkg-1.0rc1.tar.bz2",                "demo-pkg", "1.0rc1" },
+    {"demo_pkg-1.0.tgz",                       "demo-pkg", "1.0"    },
+    {"demo-1.0+l_1-py3-none-any.whl",          "demo",     "1.0+l_1"},
+    {"demo-1.0_1-py3-none-any.whl",            "demo",     "1.0-1"  },
+    {"demo-2-1.0.tar.gz",                      "demo-2",   "1.0"    },
+    {"demo-pkg-1.0.tar.gz",                    "demo",     NULL     },
+    {"demo_pkg-1.0.tar.gz",                    "other",    NULL     },
+    {"demo_pkg-2004d.tar.gz",                  "demo-pkg", NULL     },
+    {"demo_pkg-1.0-py2.7.egg",                 "demo-pkg", NULL     },
+    {"demo_pkg-1.0.win32.exe",                 "demo-pkg", NULL     },
+    {"demo_pkg-1.0.tar.gz.asc",                "demo-pkg", NULL     },
+    {"demo_pkg-1.0-py3-none-any.whl.metadata", "demo-pkg", NULL     },
+    {"demo_pkg-1.0.whl",                       "demo-pkg", NULL     },
+    {"../demo_pkg-1.0.tar.gz",                 "demo-pkg", NULL     },
+    {"demo_pkg-1.0.tar.gz\\",                  "demo-pkg", NULL     },
+    {"",                                       "demo-pkg", NULL     },
+    {"-1.0.tar.gz",                            "demo-pkg", NULL     },
+};
+
+static void a_foreign_file_is_known_by_its_name(void **state)
+{
+    struct arena *arena = arena_new();
+
+    (void)state;
+    for (size_t row = 0; row < COUNT(foreign); row++) {
+        const char *got = file_name_version(foreign[row].file, foreign[row].project, arena);
+
+        if (!got != !foreign[row].version || (got && strcmp(got, foreign[row].version)))
+            fail_msg("row %zu, %s: %s", row, foreign[row].file, got ? got : "none");
+    }
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_foreign_file_is_known_by_its_name),
         cmocka_unit_test(a_wheels_name_tells_its_parts),
         cmocka_unit_test(what_pep_427_does_not_name_is_no_wheel),
         cmocka_unit_test(an_sdists_name_tells_project_and_version),
