@@ -32,11 +32,15 @@ struct mirror_options {
     int64_t document_ratio_max; /* inflated : received, from the first MiB on */
     int64_t verify_first_max;   /* files up to this size are verified before they are answered */
     int64_t file_max;           /* 0: none */
+    int64_t refuse_bytes;       /* with less free space than this, or */
+    int refuse_percent;         /* than this share, nothing is fetched; what is kept is served */
 };
 
+/* The fetcher is the mirror's from now on, also where this fails. */
 enum status mirror_start(const struct mirror_options *options, struct mirror **out,
                          struct error *err);
-/* Keeps what is verified, drops the rest. */
+/* Ends what is being fetched, and the fetcher; keeps what is verified, drops the rest. Waits for those
+ * who are within a call or hold a file; NULL does nothing. */
 void mirror_stop(struct mirror *mirror);
 
 /* A document of one package of one upstream. Immutable; counted references. */
@@ -47,7 +51,7 @@ struct mirror_document {
     uint64_t generation;      /* another one whenever its bytes change, also over a restart */
     int64_t fetched_us;       /* when these bytes came */
     _Atomic int64_t fresh_until_us; /* moved on by each answer that they still hold */
-    bool is_stale;            /* served because the upstream fails: answers say Warning 111 */
+    _Atomic bool is_stale;    /* the upstream failed when last asked: answers say Warning 111 */
 };
 
 /* The document: fresh, or stale while it is being refreshed in the background, or stale while the
@@ -63,8 +67,9 @@ void mirror_release_document(const struct mirror_document *document);
 /* Its inflated bytes, under the limits. reader_close() frees the reader; the document must live longer. */
 enum status mirror_read_document(const struct mirror_document *document, struct reader **out,
                                  struct error *err);
-/* For what was rendered from a document that is past its freshness: when it is fresh until by now, or
- * 0 after starting a refresh in the background. When its bytes change, the writer's package_changed hook
+/* For what was rendered from a document that is past its freshness: when it is fresh until by now; 0: it
+ * may be served, and a refresh goes on in the background; -1: it may not, for it is too old, of another
+ * time or gone: mirror_get_document(). When its bytes change, the writer's package_changed hook
  * is called for every repository that has the upstream as a source. */
 int64_t mirror_refresh(struct mirror *mirror, const struct upstream *upstream, const char *name,
                        const char *name_norm);
@@ -141,3 +146,7 @@ void mirror_visit_stats(struct mirror *mirror, int64_t upstream_id,
 /* Forgets what is remembered as absent or failed, closes the breaker, and has every document count as
  * no longer fresh: `packhouse upstream refresh`. */
 void mirror_forget(struct mirror *mirror, int64_t upstream_id);
+/* For the numbers: a document or file of this upstream was served from what is kept, without asking the
+ * mirror for it. */
+void mirror_count_hit(struct mirror *mirror, const struct upstream *upstream, bool is_file,
+                      int64_t bytes);
