@@ -1,7 +1,7 @@
 /* A project's page as another index has it, JSON or HTML, read front to back at constant memory.
  * What it says is foreign: only files of the project with a usable address are told on. */
 #pragma once
-#include "storage/blobs/digest.h"
+#include "storage/catalog/catalog.h"
 #include "storage/memory/stream.h"
 
 struct arena;
