@@ -1,14 +1,17 @@
 #include "protocols/pypi/page.h"
 
 #include "config/clock.h"
+#include "storage/catalog/catalog.h"
 #include "storage/memory/strbuf.h"
+
+#include <stdio.h>
 
 /* HTML is frozen at this version (PEP 833). */
 #define API_VERSION "1.4"
 
 static const char html_head[] =
     "<!DOCTYPE html>\n<html>\n<head>\n"
-    "<meta name=\"pypi:repository-version\" content=\"" API_VERSION "\"/>\n<title>";
+    "<meta name=\"pypi:repository-version\" content=\"" API_VERSION "\"/>\n";
 
 /* Relative, so that it holds behind any proxy. The digest makes what an address gives immutable. */
 static void add_url(struct page *page, const struct page_file *file)
@@ -16,7 +19,7 @@ static void add_url(struct page *page, const struct page_file *file)
     strbuf_text(page->out, "../../files/");
     strbuf_url(page->out, page->project);
     strbuf_char(page->out, '/');
-    strbuf_text(page->out, file->sha256);
+    strbuf_text(page->out, file->sha256 ? file->sha256 : PAGE_NO_DIGEST);
     strbuf_char(page->out, '/');
     strbuf_url(page->out, file->name);
 }
@@ -29,32 +32,74 @@ static void add_attribute(struct page *page, const char *name, const char *value
 }
 
 /* PEP 714: the attribute under its old name too, for pip 22.3 to 23.1. */
-static void add_metadata_attributes(struct page *page, const char *sha256)
+static void add_metadata_attributes(struct page *page, const char *value)
 {
-    strbuf_format(page->out,
-                  " data-core-metadata=\"sha256=%s\" data-dist-info-metadata=\"sha256=%s\"", sha256,
-                  sha256);
+    strbuf_format(page->out, " data-core-metadata=\"%s\" data-dist-info-metadata=\"%s\"", value,
+                  value);
+}
+
+/* "" where the time is not known. */
+static const char *upload_time(const struct page_file *file, char out[CLOCK_TEXT_SIZE])
+{
+    *out = '\0';
+    if (file->uploaded)
+        return file->uploaded;
+    if (file->uploaded_us)
+        clock_format_iso(file->uploaded_us, out);
+    return out;
+}
+
+/* A link has one digest at most, for uv reads no more. */
+static void add_link(struct page *page, const struct page_file *file)
+{
+    strbuf_text(page->out, "<a href=\"");
+    add_url(page, file);
+    if (file->sha256)
+        strbuf_format(page->out, "#sha256=%s", file->sha256);
+    else if (file->other_kind)
+        strbuf_format(page->out, "#%s=%s", file->other_kind, file->other_digest);
+    strbuf_char(page->out, '"');
 }
 
 /* One line and one anchor for each file: some clients read the page with a string splitter. */
 static void add_anchor(struct page *page, const struct page_file *file)
 {
-    char time[CLOCK_TEXT_SIZE];
+    char value[DIGEST_HEX_MAX], time[CLOCK_TEXT_SIZE];
+    const char *uploaded = upload_time(file, time);
 
-    strbuf_text(page->out, "<a href=\"");
-    add_url(page, file);
-    strbuf_format(page->out, "#sha256=%s\"", file->sha256);
+    add_link(page, file);
     if (file->requires_python)
         add_attribute(page, "data-requires-python", file->requires_python);
     if (file->metadata_sha256)
-        add_metadata_attributes(page, file->metadata_sha256);
-    if (file->is_yanked)
-        add_attribute(page, "data-yanked", "");
-    clock_format_iso(file->uploaded_us, time);
-    strbuf_format(page->out, " data-size=\"%lld\" data-upload-time=\"%s\">", (long long)file->size,
-                  time);
+        snprintf(value, sizeof value, "sha256=%s", file->metadata_sha256);
+    if (file->metadata_sha256 || file->has_metadata)
+        add_metadata_attributes(page, file->metadata_sha256 ? value : "true");
+    if (file->yanked)
+        add_attribute(page, "data-yanked", file->yanked);
+    if (file->size >= 0)
+        strbuf_format(page->out, " data-size=\"%lld\"", (long long)file->size);
+    if (*uploaded)
+        add_attribute(page, "data-upload-time", uploaded);
+    strbuf_char(page->out, '>');
     strbuf_html(page->out, file->name);
     strbuf_text(page->out, "</a><br/>\n");
+}
+
+static void add_member(struct page *page, const char *name, const char *value)
+{
+    strbuf_format(page->out, ",\"%s\":", name);
+    strbuf_json(page->out, value);
+}
+
+static void add_hashes(struct page *page, const struct page_file *file)
+{
+    strbuf_text(page->out, "\",\"hashes\":{");
+    if (file->sha256)
+        strbuf_format(page->out, "\"sha256\":\"%s\"", file->sha256);
+    if (file->other_kind)
+        strbuf_format(page->out, "%s\"%s\":\"%s\"", file->sha256 ? "," : "", file->other_kind,
+                      file->other_digest);
+    strbuf_char(page->out, '}');
 }
 
 /* Keys are left out where there is no value: null makes uv refuse the whole page. The old spelling
@@ -62,35 +107,65 @@ static void add_anchor(struct page *page, const struct page_file *file)
 static void add_object(struct page *page, const struct page_file *file)
 {
     char time[CLOCK_TEXT_SIZE];
+    const char *uploaded = upload_time(file, time);
 
     strbuf_text(page->out, page->files ? "},{\"filename\":" : "],\"files\":[{\"filename\":");
     strbuf_json(page->out, file->name);
     strbuf_text(page->out, ",\"url\":\"");
     add_url(page, file);
-    strbuf_format(page->out, "\",\"hashes\":{\"sha256\":\"%s\"}", file->sha256);
-    if (file->requires_python) {
-        strbuf_text(page->out, ",\"requires-python\":");
-        strbuf_json(page->out, file->requires_python);
-    }
+    add_hashes(page, file);
+    if (file->requires_python)
+        add_member(page, "requires-python", file->requires_python);
     if (file->metadata_sha256)
         strbuf_format(page->out, ",\"core-metadata\":{\"sha256\":\"%s\"}", file->metadata_sha256);
-    if (file->is_yanked)
+    else if (file->has_metadata)
+        strbuf_text(page->out, ",\"core-metadata\":true");
+    if (file->yanked && *file->yanked)
+        add_member(page, "yanked", file->yanked);
+    else if (file->yanked)
         strbuf_text(page->out, ",\"yanked\":true");
-    clock_format_iso(file->uploaded_us, time);
-    strbuf_format(page->out, ",\"size\":%lld,\"upload-time\":\"%s\"", (long long)file->size, time);
+    if (file->size >= 0)
+        strbuf_format(page->out, ",\"size\":%lld", (long long)file->size);
+    if (*uploaded)
+        add_member(page, "upload-time", uploaded);
 }
 
-void page_begin(struct page *page, struct strbuf *out, bool is_json, const char *project)
+static void begin_json(struct page *page, const struct page_head *head)
 {
-    *page = (struct page){.out = out, .is_json = is_json, .project = project};
+    strbuf_format(page->out, "{\"meta\":{\"api-version\":\"%s\"},\"name\":",
+                  head->sizes_are_unknown ? "1.0" : API_VERSION);
+    strbuf_json(page->out, head->project);
+    if (head->status) {
+        strbuf_text(page->out, ",\"project-status\":{\"status\":");
+        strbuf_json(page->out, head->status);
+        if (head->status_reason)
+            add_member(page, "reason", head->status_reason);
+        strbuf_char(page->out, '}');
+    }
+    strbuf_text(page->out, ",\"versions\":[");
+}
+
+static void add_meta(struct page *page, const char *name, const char *content)
+{
+    strbuf_format(page->out, "<meta name=\"%s\"", name);
+    add_attribute(page, "content", content);
+    strbuf_text(page->out, "/>\n");
+}
+
+void page_begin(struct page *page, struct strbuf *out, bool is_json, const struct page_head *head)
+{
+    *page = (struct page){.out = out, .is_json = is_json, .project = head->project};
     if (is_json) {
-        strbuf_text(out, "{\"meta\":{\"api-version\":\"" API_VERSION "\"},\"name\":");
-        strbuf_json(out, project);
-        strbuf_text(out, ",\"versions\":[");
+        begin_json(page, head);
         return;
     }
     strbuf_text(out, html_head);
-    strbuf_format(out, "Links for %s</title>\n</head>\n<body>\n", project);
+    if (head->status) {
+        add_meta(page, "pypi:project-status", head->status);
+        if (head->status_reason)
+            add_meta(page, "pypi:project-status-reason", head->status_reason);
+    }
+    strbuf_format(out, "<title>Links for %s</title>\n</head>\n<body>\n", head->project);
 }
 
 void page_add_version(struct page *page, const char *version)
@@ -127,7 +202,7 @@ void page_begin_root(struct page *page, struct strbuf *out, bool is_json)
         return;
     }
     strbuf_text(out, html_head);
-    strbuf_text(out, "Simple index</title>\n</head>\n<body>\n");
+    strbuf_text(out, "<title>Simple index</title>\n</head>\n<body>\n");
 }
 
 void page_add_project(struct page *page, const char *project)

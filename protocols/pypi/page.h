@@ -21,20 +21,35 @@ extern const char page_forms_text[];
 struct page {
     struct strbuf *out;
     bool is_json;
-    const char *project; /* normalised */
+    const char *project;
     size_t versions, files;
+};
+
+struct page_head {
+    const char *project;       /* normalised */
+    const char *status;        /* PEP 792; NULL: active */
+    const char *status_reason; /* NULL without */
+    bool sizes_are_unknown;    /* of a file at least: PEP 700's version demands them all */
 };
 
 struct page_file {
     const char *name;
-    const char *sha256;          /* hex */
-    const char *metadata_sha256; /* of the sidecar; NULL without one */
+    const char *sha256; /* hex; NULL: not known yet, so that the address names none */
+    const char *other_kind,
+        *other_digest;           /* "md5" and its hex, for an index that has no better; NULL */
+    const char *metadata_sha256; /* of the sidecar; NULL where it is not known */
+    bool has_metadata;           /* there is a sidecar, though its digest is not known */
     const char *requires_python; /* NULL: any */
-    int64_t size, uploaded_us;
-    bool is_yanked;
+    int64_t size;                /* -1: not known */
+    int64_t uploaded_us;         /* 0: not known */
+    const char *uploaded;        /* another index's own words; win */
+    const char *yanked;          /* the reason, perhaps ""; NULL: it is not */
 };
 
-void page_begin(struct page *page, struct strbuf *out, bool is_json, const char *project);
+/* Stands in an address for the digest of a file whose SHA-256 nobody has told. */
+#define PAGE_NO_DIGEST "-"
+
+void page_begin(struct page *page, struct strbuf *out, bool is_json, const struct page_head *head);
 void page_add_version(struct page *page, const char *version); /* all before the first file */
 void page_add_file(struct page *page, const struct page_file *file);
 void page_end(struct page *page);

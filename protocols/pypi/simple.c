@@ -114,7 +114,7 @@ static enum status add_file(void *context, const struct stored_file *file, struc
                       .requires_python = json_text(json_get(meta, "requires_python")),
                       .size = file->size,
                       .uploaded_us = file->created_us,
-                      .is_yanked = is_yanked(rendering, file->version),
+                      .yanked = is_yanked(rendering, file->version) ? "" : NULL,
                   });
     json_free(meta);
     return STATUS_OK;
@@ -129,7 +129,8 @@ static enum status render_page(void *context, struct strbuf *out, int64_t *modif
     struct package package;
     enum status rc;
 
-    page_begin(&rendering->page, out, rendering->is_json, rendering->project);
+    page_begin(&rendering->page, out, rendering->is_json,
+               &(struct page_head){.project = rendering->project});
     if ((rc = catalog_walk_package(req->service->catalog, req->repository, FORMAT_PYPI,
                                    rendering->project, &package, req->arena, &visitor, err)))
         return rc;

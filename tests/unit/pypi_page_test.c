@@ -74,8 +74,13 @@ static void a_page_comes_in_the_form_that_its_client_reads(void **state)
 }
 
 static const struct page_file files[] = {
-    {"demo_pkg-1.0+l-py3-none-any.whl", A64, B64,  ">=3.8,<\"4\"&", 12, 1000000,          false},
-    {"demo_pkg-1.1.tar.gz",             B64, NULL, NULL,            0,  1700000000123456, true },
+    {.name = "demo_pkg-1.0+l-py3-none-any.whl",
+     .sha256 = A64,
+     .metadata_sha256 = B64,
+     .requires_python = ">=3.8,<\"4\"&",
+     .size = 12,
+     .uploaded_us = 1000000},
+    {.name = "demo_pkg-1.1.tar.gz",                    .sha256 = B64, .uploaded_us = 1700000000123456, .yanked = ""},
 };
 
 static const char html[] =
@@ -108,7 +113,7 @@ static void assert_page(bool is_json, size_t count, const char *expected)
     struct page page;
 
     strbuf_init(&out, NULL, 10000);
-    page_begin(&page, &out, is_json, "demo-pkg");
+    page_begin(&page, &out, is_json, &(struct page_head){.project = "demo-pkg"});
     if (count) {
         page_add_version(&page, "1.0+l");
         page_add_version(&page, "1.1");
@@ -128,6 +133,62 @@ static void a_project_looks_as_the_standards_say(void **state)
     assert_page(true, 0,
                 "{\"meta\":{\"api-version\":\"1.4\"},\"name\":\"demo-pkg\",\"versions\":[],"
                 "\"files\":[]}\n");
+}
+
+/* What an index with little to say lets us tell on. */
+static const struct page_file foreign[] = {
+    {.name = "demo_pkg-1.0.zip",
+     .other_kind = "md5",
+     .other_digest = "abcd",
+     .has_metadata = true,
+     .size = -1,
+     .uploaded = "2026-01-02T03:04:05.123456Z",
+     .yanked = "a <b>"},
+    {.name = "demo_pkg-1.1.zip",
+     .sha256 = A64,
+     .other_kind = "md5",
+     .other_digest = "abcd",
+     .size = -1},
+};
+
+static const char foreign_html[] =
+    "<!DOCTYPE html>\n<html>\n<head>\n<meta name=\"pypi:repository-version\" content=\"1.4\"/>\n"
+    "<meta name=\"pypi:project-status\" content=\"archived\"/>\n"
+    "<meta name=\"pypi:project-status-reason\" content=\"&quot;old&quot;\"/>\n"
+    "<title>Links for demo-pkg</title>\n</head>\n<body>\n"
+    "<a href=\"../../files/demo-pkg/-/demo_pkg-1.0.zip#md5=abcd\" data-core-metadata=\"true\""
+    " data-dist-info-metadata=\"true\" data-yanked=\"a &lt;b&gt;\""
+    " data-upload-time=\"2026-01-02T03:04:05.123456Z\">demo_pkg-1.0.zip</a><br/>\n"
+    "<a href=\"../../files/demo-pkg/" A64 "/demo_pkg-1.1.zip#sha256=" A64
+    "\">demo_pkg-1.1.zip</a><br/>\n</body>\n</html>\n";
+
+static const char foreign_json[] =
+    "{\"meta\":{\"api-version\":\"1.0\"},\"name\":\"demo-pkg\","
+    "\"project-status\":{\"status\":\"archived\",\"reason\":\"\\\"old\\\"\"},\"versions\":[],"
+    "\"files\":[{\"filename\":\"demo_pkg-1.0.zip\",\"url\":\"../../files/demo-pkg/-/"
+    "demo_pkg-1.0.zip\","
+    "\"hashes\":{\"md5\":\"abcd\"},\"core-metadata\":true,\"yanked\":\"a <b>\","
+    "\"upload-time\":\"2026-01-02T03:04:05.123456Z\"},{\"filename\":\"demo_pkg-1.1.zip\","
+    "\"url\":\"../../files/demo-pkg/" A64 "/demo_pkg-1.1.zip\","
+    "\"hashes\":{\"sha256\":\"" A64 "\",\"md5\":\"abcd\"}}]}\n";
+
+static void what_is_not_known_is_left_out(void **state)
+{
+    const struct page_head head = {"demo-pkg", "archived", "\"old\"", true};
+
+    (void)state;
+    for (int is_json = 0; is_json < 2; is_json++) {
+        struct strbuf out;
+        struct page page;
+
+        strbuf_init(&out, NULL, 10000);
+        page_begin(&page, &out, is_json, &head);
+        for (size_t i = 0; i < COUNT(foreign); i++)
+            page_add_file(&page, &foreign[i]);
+        page_end(&page);
+        assert_string_equal(out.data, is_json ? foreign_json : foreign_html);
+        strbuf_free(&out);
+    }
 }
 
 static void assert_root(bool is_json, const char *expected)
@@ -161,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page_comes_in_the_form_that_its_client_reads),
         cmocka_unit_test(a_project_looks_as_the_standards_say),
+        cmocka_unit_test(what_is_not_known_is_left_out),
         cmocka_unit_test(the_list_of_projects_looks_as_the_standards_say),
     };
 
