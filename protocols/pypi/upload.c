@@ -6,15 +6,15 @@
 #include "protocols/pypi/specifier.h"
 #include "protocols/pypi/upload_form.h"
 #include "protocols/pypi/version.h"
+#include "protocols/pypi/wheel.h"
 #include "protocols/pypi/wheel_name.h"
 #include "storage/catalog/publish.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/strbuf.h"
-#include "storage/memory/unpack.h"
 
 #include <string.h>
 
-enum { METADATA_MAX = 4 << 20, META_MAX = 4096 };
+enum { META_MAX = 4096 };
 
 /* One upload, as far as it has been checked. */
 struct upload {
@@ -132,38 +132,6 @@ static enum status check_file_name(struct request *req, struct upload *up, struc
     return wheel_name_check(wheel, up->project, up->form.version, req->arena, &req->error);
 }
 
-static bool is_metadata(void *context, const char *path)
-{
-    (void)context;
-    return unpack_path_matches("*.dist-info/METADATA", path);
-}
-
-/* PEP 427: the one METADATA, in the folder that is named as the wheel is. */
-static enum status find_metadata(struct request *req, const struct upload *up,
-                                 const struct wheel_name *wheel, struct strbuf *out)
-{
-    const struct settings *settings = req->service->settings;
-    struct unpack_limits limits = unpack_limits_default;
-    struct unpack_found found;
-    const char *expected;
-    enum status rc;
-
-    limits.entries = (uint64_t)settings->archive_entries_max;
-    limits.bytes = (uint64_t)settings->archive_bytes_max;
-    limits.ratio = (uint64_t)settings->archive_ratio_max;
-    limits.ratio_from = (uint64_t)settings->archive_ratio_from;
-    strbuf_init(out, req->arena, METADATA_MAX);
-    if ((rc = unpack_find(stage_fd(up->form.stage), (uint64_t)stage_size(up->form.stage),
-                          UNPACK_ZIP, &limits, is_metadata, NULL, out, &found, &req->error)))
-        return rc;
-    expected = arena_format(req->arena, "%s-%s.dist-info/METADATA", wheel->project, wheel->version);
-    if (found.count != 1 || strcmp(found.path, expected))
-        return fail(
-            &req->error, STATUS_INVALID, "invalid-distribution", "Invalid distribution file: %s %s",
-            found.count > 1 ? "the wheel has more METADATA than" : "the wheel has no", expected);
-    return STATUS_OK;
-}
-
 static enum status contradiction(struct request *req, const char *field, const char *archive,
                                  const char *form)
 {
@@ -197,7 +165,9 @@ static enum status stage_metadata(struct request *req, struct upload *up,
     struct strbuf text;
     enum status rc;
 
-    if ((rc = find_metadata(req, up, wheel, &text)) || (rc = check_metadata(req, up, &text)))
+    if ((rc = wheel_read_metadata(stage_fd(up->form.stage), stage_size(up->form.stage), wheel,
+                                  req->service->settings, req->arena, &text, &req->error)) ||
+        (rc = check_metadata(req, up, &text)))
         return rc;
     if ((rc = catalog_stage(req->service->catalog, (int64_t)text.length, 0, &up->sidecar,
                             &req->error)))
