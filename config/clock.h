@@ -17,3 +17,6 @@ void clock_format_iso(int64_t time_us, char out[CLOCK_TEXT_SIZE]);
 void clock_format_http(int64_t time_us, char out[CLOCK_TEXT_SIZE]);
 /* Reads an IMF-fixdate; -1 where it is none. */
 int64_t clock_parse_http(const char *text);
+/* Reads RFC 3339 and what is written in its place: any number of decimals, an offset or 'Z' or
+ * neither (UTC), a blank for the 'T'. -1 where it is none, or before 1970. */
+int64_t clock_parse_iso(const char *text);

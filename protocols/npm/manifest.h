@@ -49,9 +49,21 @@ enum status npm_manifest_build(const char *manifest, size_t length, const struct
 
 enum npm_form { NPM_FULL, NPM_ABBREVIATED };
 
-/* Adds a stored document as clients see it: without its README, and with the tarball's URL. */
-enum status npm_manifest_show(const char *document, size_t length, enum npm_form form,
-                              const char *tarball_url, struct strbuf *out, struct error *err);
+/* How a version is shown. What is NULL is shown as the document has it. */
+struct npm_view {
+    enum npm_form form;
+    const char *tarball_url;
+    /* Of an upstream's version. */
+    const char *version; /* what it is called here, without build metadata */
+    const char *attestations_url;
+    const char *integrity, *shasum; /* both, for bytes that were pinned before the listing changed;
+                                       then no shasum is known where it is NULL */
+};
+
+/* Adds a stored document, or one of an upstream, as clients see it: without its README, and with
+ * the tarball's URL. STATUS_INVALID where an upstream's is not what a manifest must be. */
+enum status npm_manifest_show(const char *document, size_t length, const struct npm_view *view,
+                              struct strbuf *out, struct error *err);
 /* Adds ',"key":value' for each member that a packument shows at its top: description, readme … */
 enum status npm_manifest_hoist(const char *document, size_t length, struct strbuf *out,
                                struct error *err);

@@ -84,13 +84,15 @@ static void remember_first(struct rendering *rendering, const struct version *ve
 static enum status render_version(void *context, const struct version *version, struct error *err)
 {
     struct rendering *rendering = context;
+    struct npm_view view = {
+        .form = rendering->form,
+        .tarball_url = tarball_url(rendering->req, rendering->name, version->version)};
     enum status rc;
 
     if (version->state != VERSION_LIVE || !version->document)
         return STATUS_OK;
     begin_member(&rendering->versions, version->version);
-    if ((rc = npm_manifest_show(version->document, version->document_length, rendering->form,
-                                tarball_url(rendering->req, rendering->name, version->version),
+    if ((rc = npm_manifest_show(version->document, version->document_length, &view,
                                 &rendering->versions, err)))
         return rc;
     put_time(&rendering->times, version->version, version->published_us);
@@ -300,15 +302,17 @@ static enum status find_version(struct request *req, const char *name, const cha
 enum status npm_get_version(struct request *req, struct response *res)
 {
     const char *name = request_param(req, "package");
+    struct npm_view view = {.form = NPM_FULL};
     struct version version;
     struct strbuf body;
     enum status rc;
 
     if ((rc = find_version(req, name, request_param(req, "version"), &version)))
         return rc;
+    view.tarball_url = tarball_url(req, name, version.version);
     strbuf_init(&body, req->arena, 2 * NPM_MANIFEST_MAX);
-    if ((rc = npm_manifest_show(version.document, version.document_length, NPM_FULL,
-                                tarball_url(req, name, version.version), &body, &req->error)))
+    if ((rc = npm_manifest_show(version.document, version.document_length, &view, &body,
+                                &req->error)))
         return rc;
     return respond_document(req, res, document_new(body.data, body.length, version.published_us),
                             "application/json");

@@ -41,11 +41,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         !npm_claims_check_bytes(&claims, &digests, NULL) &&
         !npm_manifest_build(manifest, length, &facts, &stored, NULL)) {
         must_be_json(&stored);
-        if (npm_manifest_show(stored.data, stored.length, NPM_FULL, "u", &shown, NULL))
+        if (npm_manifest_show(stored.data, stored.length, &(struct npm_view){NPM_FULL, .tarball_url = "u"}, &shown, NULL))
             abort();
         must_be_json(&shown);
         strbuf_clear(&shown);
-        if (npm_manifest_show(stored.data, stored.length, NPM_ABBREVIATED, "u", &shown, NULL))
+        if (npm_manifest_show(stored.data, stored.length, &(struct npm_view){NPM_ABBREVIATED, .tarball_url = "u"}, &shown, NULL))
             abort();
         must_be_json(&shown);
         strbuf_clear(&shown);

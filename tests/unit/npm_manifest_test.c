@@ -267,14 +267,14 @@ static void each_form_shows_its_members(void **state)
     (void)state;
     strbuf_init(&out, arena, NPM_MANIFEST_MAX);
     assert_int_equal(
-        npm_manifest_show(STORED, strlen(STORED), NPM_ABBREVIATED, "http://h/\"t", &out, NULL),
+        npm_manifest_show(STORED, strlen(STORED), &(struct npm_view){NPM_ABBREVIATED, .tarball_url = "http://h/\"t"}, &out, NULL),
         STATUS_OK);
     assert_string_equal(out.data,
                         PACKAGE ",\"bin\":{\"a\":\"x\"},\"os\":[\"linux\"],\"_npmUser\":{\"name\":"
                                 "\"alice\"},\"_hasShrinkwrap\":false,\"dist\":{\"tarball\":"
                                 "\"http://h/\\\"t\",\"shasum\":\"0\"}}");
     strbuf_clear(&out);
-    assert_int_equal(npm_manifest_show(STORED, strlen(STORED), NPM_FULL, "u", &out, NULL),
+    assert_int_equal(npm_manifest_show(STORED, strlen(STORED), &(struct npm_view){NPM_FULL, .tarball_url = "u"}, &out, NULL),
                      STATUS_OK);
     assert_string_equal(
         out.data,

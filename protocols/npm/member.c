@@ -1,0 +1,179 @@
+#include "protocols/npm/member.h"
+
+#include "protocols/npm/manifest.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/json_cursor.h"
+#include "storage/memory/strbuf.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+enum { KEY_MAX = 1024, TEXT_MAX = 4096 };
+
+const struct npm_member npm_members[] = {
+    {"name",                 FROM_US,        true,  false},
+    {"version",              FROM_US,        true,  false},
+    {"deprecated",           FROM_PUBLISHER, true,  false},
+    {"dependencies",         FROM_TARBALL,   true,  false},
+    {"optionalDependencies", FROM_TARBALL,   true,  false},
+    {"devDependencies",      FROM_PUBLISHER, true,  false},
+    {"bundleDependencies",   FROM_TARBALL,   true,  false},
+    {"bundledDependencies",  FROM_NOBODY,    false, false}, /* the other spelling of the same */
+    {"peerDependencies",     FROM_TARBALL,   true,  false},
+    {"peerDependenciesMeta", FROM_TARBALL,   true,  false},
+    {"acceptDependencies",   FROM_PUBLISHER, true,  false},
+    {"bin",                  FROM_TARBALL,   true,  false},
+    {"directories",          FROM_PUBLISHER, true,  false},
+    {"engines",              FROM_TARBALL,   true,  false},
+    {"os",                   FROM_TARBALL,   true,  false},
+    {"cpu",                  FROM_TARBALL,   true,  false},
+    {"libc",                 FROM_TARBALL,   true,  false},
+    {"funding",              FROM_PUBLISHER, true,  false},
+    {"scripts",              FROM_TARBALL,   false, false},
+    {"hasInstallScript",     FROM_US,        true,  false},
+    {"_hasShrinkwrap",       FROM_US,        true,  false},
+    {"_npmUser",             FROM_US,        true,  false},
+    {"dist",                 FROM_US,        true,  false},
+    {"_id",                  FROM_US,        false, false},
+    {"maintainers",          FROM_US,        false, false},
+    {"readme",               FROM_US,        false, true },
+    {"readmeFilename",       FROM_PUBLISHER, false, true },
+    {"description",          FROM_PUBLISHER, false, true },
+    {"homepage",             FROM_PUBLISHER, false, true },
+    {"keywords",             FROM_PUBLISHER, false, true },
+    {"repository",           FROM_PUBLISHER, false, true },
+    {"bugs",                 FROM_PUBLISHER, false, true },
+    {"author",               FROM_PUBLISHER, false, true },
+    {"license",              FROM_PUBLISHER, false, true },
+    {"contributors",         FROM_PUBLISHER, false, true },
+    {"_rev",                 FROM_NOBODY,    false, false},
+    {"_attachments",         FROM_NOBODY,    false, false},
+    {"_integrity",           FROM_NOBODY,    false, false},
+    {"integrity",            FROM_NOBODY,    false, false},
+    {"shasum",               FROM_NOBODY,    false, false},
+};
+const size_t npm_member_count = COUNT(npm_members);
+
+static const struct npm_member other = {"", FROM_PUBLISHER, false, false};
+
+const struct npm_member *npm_member_rule(const char *name)
+{
+    for (size_t i = 0; i < COUNT(npm_members); i++)
+        if (*name == *npm_members[i].name && !strcmp(name, npm_members[i].name))
+            return &npm_members[i];
+    return &other;
+}
+
+bool npm_value_is(struct npm_value value, const char *text)
+{
+    return value.length == strlen(text) && !memcmp(value.text, text, value.length);
+}
+
+struct npm_value npm_value_get(const char *text, size_t length, const char *key)
+{
+    struct json_range range;
+
+    if (!text || json_find_member(text, length, key, &range, NULL))
+        return (struct npm_value){0};
+    return (struct npm_value){text + range.start, (size_t)(range.end - range.start)};
+}
+
+const char *npm_value_text(struct npm_value value, struct arena *arena)
+{
+    struct json_cursor cursor;
+    struct strbuf text;
+
+    if (!value.text)
+        return NULL;
+    strbuf_init(&text, arena, TEXT_MAX);
+    json_cursor_init_text(&cursor, value.text, value.length, NPM_MANIFEST_DEPTH);
+    return json_take_string(&cursor, &text, NULL) ? NULL : text.data;
+}
+
+enum status npm_each_member(const char *text, size_t length, npm_member_visit visit, void *context,
+                            struct error *err)
+{
+    struct json_cursor cursor;
+    struct strbuf key;
+    enum status rc;
+
+    strbuf_init(&key, NULL, KEY_MAX);
+    json_cursor_init_text(&cursor, text, length, NPM_MANIFEST_DEPTH);
+    rc = json_enter(&cursor, TOKEN_OBJECT, err);
+    while (!rc && !(rc = json_next_key(&cursor, &key, err)) && cursor.kind == TOKEN_KEY)
+        if (!(rc = json_skip_value(&cursor, err)))
+            rc = visit(context, key.data,
+                       (struct npm_value){text + cursor.range.start,
+                                          (size_t)(cursor.range.end - cursor.range.start)},
+                       err);
+    if (!rc)
+        rc = json_finish(&cursor, err);
+    strbuf_free(&key);
+    return rc;
+}
+
+struct seen_member {
+    const char *key;
+    struct npm_value value;
+    unsigned hash;
+};
+
+struct seen_members {
+    struct arena *arena;
+    struct seen_member *list;
+    size_t count, capacity;
+};
+
+static unsigned hash_key(const char *key)
+{
+    unsigned hash = 2166136261u; /* FNV-1a */
+
+    for (; *key; key++)
+        hash = (hash ^ (unsigned char)*key) * 16777619u;
+    return hash;
+}
+
+static void grow(struct seen_members *seen)
+{
+    size_t capacity = seen->capacity ? 2 * seen->capacity : 32;
+    struct seen_member *list = arena_array(seen->arena, capacity, sizeof *list);
+
+    if (seen->count)
+        memcpy(list, seen->list, seen->count * sizeof *list);
+    seen->list = list;
+    seen->capacity = capacity;
+}
+
+static enum status remember_member(void *context, const char *key, struct npm_value value,
+                                   struct error *err)
+{
+    struct seen_members *seen = context;
+    unsigned hash = hash_key(key);
+
+    for (size_t i = 0; i < seen->count; i++)
+        if (seen->list[i].hash == hash && !strcmp(seen->list[i].key, key)) {
+            seen->list[i].value = value;
+            return STATUS_OK;
+        }
+    if (seen->count == NPM_MEMBERS_SEEN_MAX)
+        return fail(err, STATUS_INVALID, "too-many-members", "The object has more than %d members",
+                    NPM_MEMBERS_SEEN_MAX);
+    if (seen->count == seen->capacity)
+        grow(seen);
+    seen->list[seen->count++] = (struct seen_member){arena_copy(seen->arena, key), value, hash};
+    return STATUS_OK;
+}
+
+enum status npm_each_last_member(const char *text, size_t length, npm_member_visit visit,
+                                 void *context, struct error *err)
+{
+    struct seen_members seen = {.arena = arena_new()};
+    enum status rc;
+
+    rc = npm_each_member(text, length, remember_member, &seen, err);
+    for (size_t i = 0; !rc && i < seen.count; i++)
+        rc = visit(context, seen.list[i].key, seen.list[i].value, err);
+    arena_free(seen.arena);
+    return rc;
+}
