@@ -2,8 +2,12 @@
 #pragma once
 #include "config/error.h"
 
+struct mirror_format;
 struct request;
 struct response;
+
+/* How other indexes are asked. */
+extern const struct mirror_format pypi_mirror_format;
 
 /* simple.c */
 enum status pypi_get_root(struct request *req, struct response *res);

@@ -33,8 +33,10 @@ enum status wheel_read_metadata(int fd, int64_t size, const struct wheel_name *w
     if ((rc = unpack_find(fd, (uint64_t)size, UNPACK_ZIP, &limits, is_metadata, NULL, out, &found,
                           err)))
         return rc;
-    expected = arena_format(arena, "%s-%s.dist-info/METADATA", wheel->project, wheel->version);
-    if (found.count != 1 || strcmp(found.path, expected))
+    expected = wheel ? arena_format(arena, "%s-%s.dist-info/METADATA", wheel->project,
+                                    wheel->version)
+                     : "METADATA";
+    if (found.count != 1 || (wheel && strcmp(found.path, expected)))
         return fail(err, STATUS_INVALID, "invalid-distribution",
                     "Invalid distribution file: %s %s",
                     found.count > 1 ? "the wheel has more METADATA than" : "the wheel has no",

@@ -1,0 +1,302 @@
+#include "protocols/pypi/fetched_file.h"
+
+#include "config/log.h"
+#include "protocols/http/response.h"
+#include "protocols/pypi/core_metadata.h"
+#include "protocols/pypi/listing.h"
+#include "protocols/pypi/page.h"
+#include "protocols/pypi/project_name.h"
+#include "protocols/pypi/version.h"
+#include "protocols/pypi/wheel.h"
+#include "protocols/pypi/wheel_name.h"
+#include "storage/catalog/upstream.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/strbuf.h"
+#include "storage/memory/unpack.h"
+#include "storage/mirror/mirror.h"
+
+#include <string.h>
+
+enum { META_MAX = 3 * UPSTREAM_TEXT_MAX };
+
+static enum status not_itself(const struct mirror_wish *wish, const char *field, const char *inside,
+                              struct error *err)
+{
+    return fail(err, STATUS_BAD_UPSTREAM, "metadata-mismatch",
+                "the upstream's %s has METADATA of another wheel: its %s is %.100s", wish->file,
+                field, inside);
+}
+
+/* A wheel under another's name would be installed as what it is not. */
+static enum status check_metadata(const struct mirror_wish *wish,
+                                  const struct core_metadata *metadata, struct arena *arena,
+                                  struct error *err)
+{
+    const char *name = project_name_normalize(arena, metadata->name);
+    struct pypi_version inside, wanted;
+
+    if (!name || strcmp(name, wish->name_norm))
+        return not_itself(wish, "Name", metadata->name, err);
+    if (!pypi_version_parse(metadata->version, &inside) ||
+        !pypi_version_parse(wish->version, &wanted) || pypi_version_compare(&inside, &wanted))
+        return not_itself(wish, "Version", metadata->version, err);
+    return STATUS_OK;
+}
+
+/* Where the listing had no digest, the first bytes count for ever: they are an archive at least,
+ * and no page that says sorry. Elsewhere the digest vouches for what an old tool made. */
+static enum status judge_odd_archive(const struct mirror_wish *wish, enum status rc,
+                                     struct error *err)
+{
+    struct error why = *err;
+
+    if (rc != STATUS_INVALID)
+        return rc;
+    if (!wish->expected.kinds)
+        return fail(err, STATUS_BAD_UPSTREAM, "archive-broken",
+                    "the upstream's %s, which it gives no digest of, cannot be read: %.300s",
+                    wish->file, why.message);
+    log_event(LOG_INFO, "upstream.odd-archive", "upstream=%s package=%s file=%s why=\"%s\"",
+              wish->upstream->name, wish->name_norm, wish->file, why.message);
+    return STATUS_OK;
+}
+
+/* PEP 658 for upstreams that know nothing of it: the METADATA becomes a file beside its wheel. */
+static enum status inspect_wheel(const struct mirror_wish *wish, int fd, int64_t size,
+                                 struct arena *arena, const char **sidecar_suffix,
+                                 const void **sidecar, size_t *sidecar_length, struct error *err)
+{
+    struct core_metadata metadata;
+    struct strbuf text;
+    enum status rc;
+
+    if ((rc = wheel_read_metadata(fd, size, NULL, wish->context, arena, &text, err)) ||
+        (rc = core_metadata_parse(text.data, text.length, arena, &metadata, err)))
+        return judge_odd_archive(wish, rc, err);
+    if ((rc = check_metadata(wish, &metadata, arena, err)))
+        return rc;
+    *sidecar_suffix = ".metadata";
+    *sidecar = text.data;
+    *sidecar_length = text.length;
+    return STATUS_OK;
+}
+
+/* The upstream has a sidecar of its own, which is fetched and verified when it is asked for. */
+static enum status inspect_wheel_alone(const struct mirror_wish *wish, int fd, int64_t size,
+                                       struct arena *arena, const char **sidecar_suffix,
+                                       const void **sidecar, size_t *sidecar_length,
+                                       struct error *err)
+{
+    enum status rc =
+        inspect_wheel(wish, fd, size, arena, sidecar_suffix, sidecar, sidecar_length, err);
+
+    *sidecar_suffix = NULL;
+    *sidecar = NULL;
+    *sidecar_length = 0;
+    return rc;
+}
+
+static enum status see_entry(void *context, const struct unpack_entry *entry,
+                             struct reader *content, struct error *err)
+{
+    (void)context;
+    (void)entry;
+    (void)content;
+    (void)err;
+    return STATUS_OK;
+}
+
+static enum status inspect_sdist(const struct mirror_wish *wish, int fd, int64_t size,
+                                 struct arena *arena, const char **sidecar_suffix,
+                                 const void **sidecar, size_t *sidecar_length, struct error *err)
+{
+    size_t length = strlen(wish->file);
+    bool is_zip = length > 4 && !strcmp(wish->file + length - 4, ".zip");
+    enum status rc;
+
+    (void)arena;
+    (void)sidecar_suffix;
+    (void)sidecar;
+    (void)sidecar_length;
+    rc = unpack_walk(fd, (uint64_t)size, is_zip ? UNPACK_ZIP : UNPACK_TAR_GZIP, NULL, see_entry,
+                     NULL, NULL, err);
+    return rc ? judge_odd_archive(wish, rc, err) : STATUS_OK;
+}
+
+static bool is_readable_sdist(const char *file)
+{
+    static const char *const ends[] = {".tar.gz", ".tgz", ".zip"};
+    size_t length = strlen(file);
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (length > strlen(ends[i]) && !strcmp(file + length - strlen(ends[i]), ends[i]))
+            return true;
+    return false;
+}
+
+/* What hosted files' rows say. */
+static const char *describe(struct arena *arena, const struct upstream_file *file)
+{
+    struct strbuf meta;
+
+    strbuf_init(&meta, arena, META_MAX);
+    strbuf_char(&meta, '{');
+    if (file->requires_python) {
+        strbuf_text(&meta, "\"requires_python\":");
+        strbuf_json(&meta, file->requires_python);
+    }
+    strbuf_char(&meta, '}');
+    return strbuf_failed(&meta) ? "{}" : meta.data;
+}
+
+static void set_sort_key(struct arena *arena, struct mirror_wish *wish)
+{
+    struct pypi_version version;
+    struct strbuf key;
+
+    strbuf_init(&key, arena, 4 * PYPI_VERSION_LENGTH_MAX);
+    if (pypi_version_parse(wish->version, &version))
+        pypi_version_sort_key(&version, &key);
+    wish->sort_key = key.data;
+    wish->sort_key_length = key.length;
+}
+
+static struct mirror_wish wish_for(struct request *req, const struct upstream *upstream,
+                                   const char *project, const struct listed_file *listed)
+{
+    const struct upstream_file *file = &listed->file;
+    struct mirror_wish wish = {
+        .upstream = upstream,
+        .name = project,
+        .name_norm = project,
+        .version = file->version,
+        .file = file->name,
+        .url = file->url,
+        .expected = file->digests,
+        .size = file->size,
+        .meta = describe(req->arena, file),
+        .file_kind = FILE_MAIN,
+        .any_host = file->digests.kinds != 0,
+        .context = req->service->settings,
+    };
+
+    set_sort_key(req->arena, &wish);
+    if (file_name_is_wheel(file->name))
+        wish.inspect = file->has_metadata ? inspect_wheel_alone : inspect_wheel;
+    else if (!file->digests.kinds && is_readable_sdist(file->name))
+        wish.inspect = inspect_sdist;
+    return wish;
+}
+
+/* PEP 658: at the file's address, with ".metadata" behind it. */
+static void turn_to_sidecar(struct arena *arena, const struct upstream_file *file,
+                            struct mirror_wish *wish)
+{
+    wish->file = arena_format(arena, "%s.metadata", file->name);
+    wish->url = arena_format(arena, "%s.metadata", file->url);
+    wish->expected = (struct digests){0};
+    if (file->metadata_sha256 &&
+        digest_parse_hex(file->metadata_sha256, wish->expected.sha256, SHA256_SIZE))
+        wish->expected.kinds = DIGEST_SHA256;
+    wish->size = -1;
+    wish->meta = NULL;
+    wish->file_kind = FILE_SIDECAR;
+    wish->any_host = wish->expected.kinds != 0;
+    wish->inspect = NULL;
+}
+
+static enum status respond(struct request *req, struct response *res,
+                           const struct mirror_wish *wish)
+{
+    struct mirror_file *arriving;
+    struct stored_file file = {
+        .name = wish->file,
+        .version = wish->version,
+        .kind = wish->file_kind,
+    };
+    enum status rc;
+
+    if ((rc = mirror_get_file(req->service->mirror, wish, &arriving, &req->error)))
+        return rc;
+    file.size = mirror_file_size(arriving);
+    file.digests = *mirror_file_digests(arriving);
+    return respond_arriving_file(req, res, arriving, &file, "application/octet-stream");
+}
+
+/* Waits until all of it is here and verified. */
+static enum status wait_for_all(struct mirror_file *arriving, struct error *err)
+{
+    int64_t size = mirror_file_size(arriving), available = 0;
+    enum status rc = STATUS_OK;
+
+    while (!rc && available < size)
+        rc = mirror_file_wait(arriving, available, &available, err);
+    return rc;
+}
+
+/* 15.2: the upstream's own sidecar is not what it says, or not there, though the page offers it.
+ * The wheel has it too, and once that is here, the page shows what was in it. */
+static enum status respond_from_wheel(struct request *req, struct response *res,
+                                      const struct mirror_wish *wheel)
+{
+    struct mirror_wish wish = *wheel;
+    struct mirror_file *arriving;
+    struct strbuf text;
+    enum status rc;
+
+    wish.inspect = inspect_wheel;
+    if ((rc = mirror_get_file(req->service->mirror, &wish, &arriving, &req->error)))
+        return rc;
+    if (!(rc = wait_for_all(arriving, &req->error)))
+        rc = wheel_read_metadata(mirror_file_fd(arriving), mirror_file_size(arriving), NULL,
+                                 req->service->settings, req->arena, &text, &req->error);
+    mirror_file_close(arriving);
+    if (rc)
+        return rc == STATUS_INVALID ? STATUS_BAD_UPSTREAM : rc;
+    response_header(req, res, "Cache-Control", "no-cache");
+    return respond_strbuf(req, res, 200, "application/octet-stream", &text);
+}
+
+static enum status respond_sidecar(struct request *req, struct response *res,
+                                   const struct upstream_file *file,
+                                   const struct mirror_wish *wheel)
+{
+    struct mirror_wish wish = *wheel;
+    enum status rc;
+
+    turn_to_sidecar(req->arena, file, &wish);
+    rc = respond(req, res, &wish);
+    if ((rc != STATUS_BAD_UPSTREAM && rc != STATUS_NOT_FOUND) || !file_name_is_wheel(file->name))
+        return rc;
+    log_event(LOG_WARN, "upstream.bad-sidecar", "upstream=%s package=%s file=%s why=\"%s\"",
+              wish.upstream->name, wish.name_norm, wish.file, req->error.message);
+    return respond_from_wheel(req, res, wheel);
+}
+
+static bool is_asked_for(struct request *req, const struct listed_file *listed)
+{
+    const char *asked = request_param(req, "digest");
+
+    return !strcmp(asked, PAGE_NO_DIGEST) || !strcmp(asked, listed->sha256);
+}
+
+enum status fetched_file_respond(struct request *req, struct response *res,
+                                 const struct upstream *upstream,
+                                 const struct mirror_document *document, const char *project,
+                                 const char *file, bool is_sidecar)
+{
+    struct listing listing;
+    struct mirror_wish wish;
+    enum status rc;
+
+    if ((rc = listing_read(req, upstream, document, project, file, &listing, &req->error)))
+        return rc;
+    if (!listing.count || !is_asked_for(req, listing.files) ||
+        !strcmp(listing.page.status, "quarantined") ||
+        (is_sidecar && !listing.files->file.has_metadata))
+        return fail(&req->error, STATUS_NOT_FOUND, "no-such-file", "there is no file %s here",
+                    file);
+    wish = wish_for(req, upstream, project, listing.files);
+    return is_sidecar ? respond_sidecar(req, res, &listing.files->file, &wish)
+                      : respond(req, res, &wish);
+}

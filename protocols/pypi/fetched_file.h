@@ -1,0 +1,16 @@
+/* A file, or a wheel's METADATA beside it, that comes from an upstream now. */
+#pragma once
+#include "config/error.h"
+#include <stdbool.h>
+
+struct mirror_document;
+struct request;
+struct response;
+struct upstream;
+
+/* file is the main one, also where its sidecar is asked for. STATUS_NOT_FOUND where the upstream's
+ * page has it not, or with another digest than the address has. */
+enum status fetched_file_respond(struct request *req, struct response *res,
+                                 const struct upstream *upstream,
+                                 const struct mirror_document *document, const char *project,
+                                 const char *file, bool is_sidecar);

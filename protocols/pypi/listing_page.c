@@ -1,0 +1,102 @@
+#include "protocols/pypi/listing_page.h"
+
+#include "protocols/pypi/listing.h"
+#include "protocols/pypi/page.h"
+#include "protocols/pypi/version.h"
+#include "storage/memory/arena.h"
+#include "storage/mirror/mirror.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int by_version(const void *a, const void *b)
+{
+    struct pypi_version one, two;
+
+    pypi_version_parse(*(const char *const *)a, &one);
+    pypi_version_parse(*(const char *const *)b, &two);
+    return pypi_version_compare(&one, &two);
+}
+
+/* Those that have a file: which others there were is not known to every form of page. */
+static void add_versions(struct request *req, const struct listing *listing, struct page *page)
+{
+    const char **versions = arena_array(req->arena, listing->count + 1, sizeof *versions);
+
+    for (size_t i = 0; i < listing->count; i++)
+        versions[i] = listing->files[i].file.version;
+    qsort(versions, listing->count, sizeof *versions, by_version);
+    for (size_t i = 0; i < listing->count; i++)
+        if (!i || by_version(&versions[i - 1], &versions[i]))
+            page_add_version(page, versions[i]);
+}
+
+/* The best of what the page gave for want of a SHA-256. What this index cannot check, clients do.
+ */
+static const char *other_digest(const struct digests *digests, char hex[DIGEST_HEX_MAX])
+{
+    if (digests->kinds & DIGEST_SHA256)
+        return NULL;
+    if (digests->kinds & DIGEST_SHA512) {
+        digest_hex(digests->sha512, SHA512_SIZE, hex);
+        return "sha512";
+    }
+    if (digests->kinds & DIGEST_MD5) {
+        digest_hex(digests->md5, MD5_SIZE, hex);
+        return "md5";
+    }
+    return NULL;
+}
+
+static void add_file(struct page *page, const struct listed_file *listed)
+{
+    const struct upstream_file *file = &listed->file;
+    char hex[DIGEST_HEX_MAX];
+
+    page_add_file(page, &(struct page_file){
+                            .name = file->name,
+                            .sha256 = *listed->sha256 ? listed->sha256 : NULL,
+                            .other_kind = other_digest(&file->digests, hex),
+                            .other_digest = hex,
+                            .metadata_sha256 = file->metadata_sha256,
+                            .has_metadata = file->has_metadata,
+                            .requires_python = file->requires_python,
+                            .size = file->size,
+                            .uploaded = file->uploaded,
+                            .yanked = file->yanked,
+                        });
+}
+
+static bool is_status(const struct listing *listing, const char *status)
+{
+    return !strcmp(listing->page.status, status);
+}
+
+enum status listing_page_render(struct request *req, const struct upstream *upstream,
+                                const struct mirror_document *document, const char *project,
+                                bool is_json, struct strbuf *out, int64_t *modified_us,
+                                struct error *err)
+{
+    struct page_head head = {.project = project};
+    struct listing listing;
+    struct page page;
+    enum status rc;
+
+    if ((rc = listing_read(req, upstream, document, project, NULL, &listing, err)))
+        return rc;
+    if (*listing.page.status && !is_status(&listing, "active")) {
+        head.status = listing.page.status;
+        head.status_reason = listing.page.reason;
+    }
+    if (is_status(&listing, "quarantined"))
+        listing.count = 0;
+    for (size_t i = 0; i < listing.count; i++)
+        head.sizes_are_unknown |= listing.files[i].file.size < 0;
+    page_begin(&page, out, is_json, &head);
+    add_versions(req, &listing, &page);
+    for (size_t i = 0; i < listing.count; i++)
+        add_file(&page, &listing.files[i]);
+    page_end(&page);
+    *modified_us = document->fetched_us;
+    return STATUS_OK;
+}
