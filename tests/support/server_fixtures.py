@@ -10,7 +10,9 @@ import shutil
 import pytest
 
 import clients
+import packages
 from packhouse_server import Server, binary
+from upstream import Upstream
 
 
 def keep_or_remove(folder):
@@ -84,3 +86,33 @@ packhouse = client_fixture(clients.PackhouseCommand, "packhouse")
 @pytest.fixture
 def pypi(tmp_path):
     return clients.PypiBench(tmp_path / "dist")
+
+
+@pytest.fixture
+def new_upstream():
+    """Upstream registries, empty: new_upstream(), new_upstream("127.0.0.2")."""
+    made = []
+
+    def start(*arguments, **more):
+        made.append(Upstream(*arguments, **more))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def upstream(new_upstream):
+    """One upstream registry of both formats, with a few packages that need each other."""
+    made = new_upstream()
+    for version in ("1.0.0", "1.1.0"):
+        made.npm.add("outside", version)
+    made.npm.add("outside", "2.0.0-rc.1", tag="next")
+    made.npm.add("@far/scoped", "1.0.0", dependencies={"outside": "^1.0.0"})
+    made.npm.add("needs-outside", "1.0.0", dependencies={"@far/scoped": "1.0.0"})
+    for version in ("1.0", "1.1"):
+        made.pypi.add(packages.wheel("outside", version))
+        made.pypi.add(packages.sdist("outside", version))
+    made.pypi.add(packages.wheel("needs-outside", "1.0", requires=["outside>=1"]))
+    return made
