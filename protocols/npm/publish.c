@@ -140,7 +140,8 @@ static enum status check(struct publishing *publishing)
         return fail(&req->error, STATUS_FORBIDDEN, "EPRIVATE",
                     "This package has been marked as private; remove the \"private\" field from "
                     "its package.json to publish it");
-    return npm_tarball_read(stage_fd(body->stage), stage_size(body->stage), req->service->settings,
+    return npm_tarball_read(stage_fd(body->stage), stage_size(body->stage), NPM_TARBALL_OURS,
+                            req->service->settings,
                             req->arena, &publishing->tarball, &req->error);
 }
 

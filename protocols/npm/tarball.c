@@ -12,6 +12,7 @@ enum { PACKAGE_JSON_MAX = 1 << 20 };
 
 struct tarball_reading {
     struct npm_tarball *tarball;
+    enum npm_tarball_origin origin;
     struct strbuf package_json;
     size_t package_json_count;
 };
@@ -25,9 +26,10 @@ static enum status read_package_json(struct tarball_reading *reading,
     enum status rc;
 
     /* Installers drop the first folder of each path, so two would become one file. */
-    if (reading->package_json_count++)
+    if (reading->package_json_count++ && reading->origin == NPM_TARBALL_OURS)
         return fail(err, STATUS_UNPROCESSABLE, "EBADTARBALL",
                     "The tarball has more than one package.json, also %.300s", entry->path);
+    strbuf_clear(&reading->package_json);
     while (!(rc = reader_read(content, piece, sizeof piece, &got, err)) && got)
         strbuf_bytes(&reading->package_json, piece, got);
     if (!rc && strbuf_failed(&reading->package_json))
@@ -41,7 +43,7 @@ static enum status see_entry(void *context, const struct unpack_entry *entry,
 {
     struct tarball_reading *reading = context;
 
-    if (entry->kind == UNPACK_LINK)
+    if (entry->kind == UNPACK_LINK && reading->origin == NPM_TARBALL_OURS)
         return fail(err, STATUS_UNPROCESSABLE, "EBADTARBALL",
                     "The tarball has the link %.300s: installers skip or follow links as they "
                     "please, so a package has none",
@@ -65,11 +67,12 @@ static void skip_byte_order_mark(struct npm_tarball *tarball)
     }
 }
 
-enum status npm_tarball_read(int fd, int64_t size, const struct settings *settings,
-                             struct arena *arena, struct npm_tarball *out, struct error *err)
+enum status npm_tarball_read(int fd, int64_t size, enum npm_tarball_origin origin,
+                             const struct settings *settings, struct arena *arena,
+                             struct npm_tarball *out, struct error *err)
 {
     struct unpack_limits limits = unpack_limits_default;
-    struct tarball_reading reading = {.tarball = out};
+    struct tarball_reading reading = {.tarball = out, .origin = origin};
     struct unpack_totals totals;
     enum status rc;
 

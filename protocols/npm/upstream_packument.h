@@ -40,6 +40,13 @@ const struct npm_entry *npm_upstream_find(const struct npm_upstream_packument *p
 int64_t npm_upstream_time(const struct npm_upstream_packument *packument, const char *version,
                           int64_t otherwise_us);
 
+/* What a version's listing says. */
+struct npm_listing {
+    const char *manifest; /* as it came */
+    size_t manifest_length;
+    const char *tarball;                               /* as it came: may be relative */
+    const char *integrity, *shasum, *attestations_url; /* NULL: not said */
+};
 /* Bytes of a version that are pinned. */
 struct npm_pinned {
     const char *integrity; /* NULL: shown as listed */
@@ -51,9 +58,8 @@ struct npm_upstream_view {
     enum npm_form form;
     const char *base; /* the repository's URL, without a final slash */
     int64_t known_us; /* when the document was known to us: where it tells no time */
-    /* What is pinned for the version whose listing has this integrity (may be NULL); NULL: nothing.
-     */
-    void (*pinned)(void *context, const char *version, const char *integrity,
+    /* What is pinned for a version that is listed so; NULL: nothing. */
+    void (*pinned)(void *context, const char *version, const struct npm_listing *listing,
                    struct npm_pinned *out);
     void *pins;
 };
@@ -71,13 +77,6 @@ enum status npm_upstream_show(struct npm_upstream_packument *packument, struct r
 /* The tags, as an object. */
 void npm_upstream_show_tags(const struct npm_upstream_packument *packument, struct strbuf *out);
 
-/* What a version's listing says. */
-struct npm_listing {
-    const char *manifest; /* as it came */
-    size_t manifest_length;
-    const char *tarball;                               /* as it came: may be relative */
-    const char *integrity, *shasum, *attestations_url; /* NULL: not said */
-};
 /* Reads one version from the document, from its start again. STATUS_NOT_FOUND where it is none that
  * can be shown. */
 enum status npm_upstream_take(const struct npm_upstream_packument *packument,
@@ -89,3 +88,8 @@ enum status npm_upstream_show_version(const struct npm_upstream_packument *packu
                                       const struct npm_listing *listing,
                                       const struct npm_upstream_view *view, struct strbuf *out,
                                       struct error *err);
+/* The version whose tarball the upstream keeps under this file name, which need not be canonical. NULL
+ * without one. document is read from its start again. */
+enum status npm_upstream_find_file(const struct npm_upstream_packument *packument,
+                                   struct reader *document, const char *file,
+                                   const struct npm_entry **out, struct error *err);

@@ -142,7 +142,7 @@ static enum status show_manifest(const char *name, const char *version,
     if (listing->attestations_url)
         shown.attestations_url = attestations_url(view, name, version, arena);
     if (view->pinned)
-        view->pinned(view->pins, version, listing->integrity, &pinned);
+        view->pinned(view->pins, version, listing, &pinned);
     shown.integrity = pinned.integrity;
     shown.shasum = pinned.shasum;
     return npm_manifest_show(listing->manifest, listing->manifest_length, &shown, out, err);
@@ -484,6 +484,46 @@ enum status npm_upstream_show_version(const struct npm_upstream_packument *packu
     struct arena *arena = arena_new();
     enum status rc = show_manifest(packument->name, version->key, listing, view, arena, out, err);
 
+    arena_free(arena);
+    return rc;
+}
+
+/* Whether the URL's path ends with this segment. */
+static bool is_file_of(const char *url, const char *file)
+{
+    size_t length = strcspn(url, "?#"), file_length = strlen(file);
+
+    return length > file_length && url[length - file_length - 1] == '/' &&
+           !memcmp(url + length - file_length, file, file_length);
+}
+
+enum status npm_upstream_find_file(const struct npm_upstream_packument *packument,
+                                   struct reader *document, const char *file,
+                                   const struct npm_entry **out, struct error *err)
+{
+    unsigned char piece[PIECE_SIZE];
+    struct cutting cutting = {.document = document, .piece = piece};
+    struct arena *arena = arena_new();
+    struct strbuf manifest;
+    enum status rc = STATUS_OK;
+
+    *out = NULL;
+    strbuf_init(&manifest, NULL, NPM_MANIFEST_MAX);
+    for (size_t i = 0; !rc && !*out && i < packument->versions.count; i++) {
+        const struct npm_entry *version = &packument->versions.list[i];
+        struct npm_listing listing;
+
+        if (version->is_gone)
+            continue;
+        arena_reset(arena);
+        strbuf_clear(&manifest);
+        if (!(rc = cut(&cutting, version->range, NULL, &manifest, err)) &&
+            !judge(manifest.data, manifest.length, packument->name, version->key, arena,
+                   &listing) &&
+            is_file_of(listing.tarball, file))
+            *out = version;
+    }
+    strbuf_free(&manifest);
     arena_free(arena);
     return rc;
 }

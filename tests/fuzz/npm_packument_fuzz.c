@@ -25,10 +25,11 @@ static void must_be_json(const struct strbuf *text)
         abort();
 }
 
-static void pin(void *context, const char *version, const char *integrity, struct npm_pinned *out)
+static void pin(void *context, const char *version, const struct npm_listing *listing,
+                struct npm_pinned *out)
 {
     (void)context;
-    if (integrity && *version == '2')
+    if (listing->integrity && *version == '2')
         out->integrity = "sha512-x";
 }
 

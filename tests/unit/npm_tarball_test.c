@@ -32,6 +32,8 @@ static int teardown(void **state)
     return 0;
 }
 
+static enum npm_tarball_origin origin;
+
 static enum status read_bytes(const char *bytes, size_t length, struct npm_tarball *out,
                               struct error *err)
 {
@@ -39,7 +41,7 @@ static enum status read_bytes(const char *bytes, size_t length, struct npm_tarba
     enum status rc;
 
     assert_int_equal(write(fd, bytes, length), length);
-    rc = npm_tarball_read(fd, (int64_t)length, &settings, arena, out, err);
+    rc = npm_tarball_read(fd, (int64_t)length, origin, &settings, arena, out, err);
     close(fd);
     return rc;
 }
@@ -157,12 +159,34 @@ static void limits_are_the_settings(void **state)
     assert_int_equal(read_bytes(gzip, length, &tarball, NULL), STATUS_OK);
 }
 
+static void an_old_tarball_of_another_registry_is_taken_as_installers_take_it(void **state)
+{
+    struct npm_tarball tarball;
+    struct strbuf tar;
+    const char *gzip;
+    size_t length;
+
+    (void)state;
+    strbuf_init(&tar, arena, 1 << 20);
+    npm_tar_add(&tar, "package/package.json", '0', "{\"first\":1}");
+    npm_tar_add(&tar, "package/link", '2', "package.json");
+    npm_tar_add(&tar, "other/package.json", '0', "{}");
+    gzip = npm_tar_gzip(&tar, arena, &length);
+    origin = NPM_TARBALL_FOREIGN;
+    assert_int_equal(read_bytes(gzip, length, &tarball, NULL), STATUS_OK);
+    assert_int_equal(tarball.package_json_length, 2);
+    assert_memory_equal(tarball.package_json, "{}", 2);
+    origin = NPM_TARBALL_OURS;
+    assert_int_equal(read_bytes(gzip, length, &tarball, NULL), STATUS_UNPROCESSABLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tarball_is_one_package),
         cmocka_unit_test(what_the_packument_tells_is_counted),
         cmocka_unit_test(what_is_no_gzip_is_no_tarball),
+        cmocka_unit_test(an_old_tarball_of_another_registry_is_taken_as_installers_take_it),
         cmocka_unit_test(limits_are_the_settings),
     };
 

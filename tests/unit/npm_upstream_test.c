@@ -53,12 +53,12 @@ static enum status keep(void *context, const void *bytes, size_t length, struct 
 static const char *removed[4]; /* versions; ends with NULL */
 static const struct npm_pinned *pinned;
 
-static void show_pin(void *context, const char *version, const char *integrity,
+static void show_pin(void *context, const char *version, const struct npm_listing *listing,
                      struct npm_pinned *out)
 {
     (void)context;
     (void)version;
-    (void)integrity;
+    (void)listing;
     if (pinned)
         *out = *pinned;
 }

@@ -1,0 +1,224 @@
+#include "protocols/npm/upstream.h"
+
+#include "protocols/npm/name.h"
+#include "storage/catalog/ingest.h"
+#include "storage/catalog/package.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/strbuf.h"
+#include "storage/memory/stream.h"
+
+#include <string.h>
+
+/* 2.2: a scoped name is one segment. */
+static const char *document_path(struct arena *arena, const char *name)
+{
+    const char *base = npm_name_base(name);
+    struct strbuf path;
+
+    strbuf_init(&path, arena, 8 * NPM_NAME_READ_MAX);
+    strbuf_char(&path, '/');
+    if (base != name) {
+        strbuf_char(&path, '@');
+        strbuf_url(&path, arena_copy_bytes(arena, name + 1, (size_t)(base - name) - 2));
+        strbuf_text(&path, "%2f");
+    }
+    strbuf_url(&path, base);
+    return path.data;
+}
+
+static enum status check(struct reader *document, const char *content_type, const char *name,
+                         struct arena *arena, struct error *err)
+{
+    struct npm_upstream_packument packument;
+
+    (void)content_type; /* some static registries call theirs text/plain */
+    return npm_upstream_read(document, name, arena, &packument, err);
+}
+
+const struct mirror_format npm_mirror_format = {
+    .format = FORMAT_NPM,
+    .accept = "application/json", /* 16.5: the full form, which has times and scripts */
+    .document_path = document_path,
+    .check = check,
+};
+
+static enum status remove_version(void *context, const char *version, const char *file,
+                                  struct error *err)
+{
+    (void)file; /* a version is its one tarball */
+    (void)err;
+    npm_upstream_remove(context, version);
+    return STATUS_OK;
+}
+
+enum status npm_upstream_open(struct request *req, const struct upstream *upstream,
+                              const struct mirror_document *document, const char *name,
+                              struct npm_upstream_packument *out, struct error *err)
+{
+    struct reader *reader;
+    const char *fold;
+    enum status rc;
+
+    if (!owner_fold_name(FORMAT_NPM, name, req->arena, &fold))
+        return fail(err, STATUS_NOT_FOUND, "", "no package has such a name");
+    if ((rc = mirror_read_document(document, &reader, err)))
+        return rc;
+    rc = npm_upstream_read(reader, name, req->arena, out, err);
+    reader_close(reader);
+    if (rc || (rc = catalog_walk_tombstones(req->service->catalog, upstream->org_id, FORMAT_NPM,
+                                            fold, remove_version, out, err)))
+        return rc;
+    npm_upstream_settle_tags(out);
+    return STATUS_OK;
+}
+
+/* What is pinned of a package, by file. */
+struct pins {
+    struct request *req;
+    const struct upstream *upstream;
+    const char *name;
+    struct npm_entries entries; /* text: the integrity */
+};
+
+static enum status remember_pin(void *context, const char *file, const struct pin *pin,
+                                struct error *err)
+{
+    struct pins *pins = context;
+    struct npm_entry *entry;
+    struct strbuf text;
+
+    if (!(pin->digests.kinds & DIGEST_SHA512))
+        return STATUS_OK;
+    if (!(entry = npm_entries_add(&pins->entries, file)))
+        return fail(err, STATUS_INTERNAL, "", "%.214s has too many pins", pins->name);
+    strbuf_init(&text, pins->req->arena, 128);
+    strbuf_text(&text, "sha512-");
+    strbuf_base64(&text, pin->digests.sha512, SHA512_SIZE);
+    entry->text = text.data;
+    return STATUS_OK;
+}
+
+static struct repository cache_of(struct request *req, const struct upstream *upstream)
+{
+    return (struct repository){.id = upstream->id,
+                               .org_id = upstream->org_id,
+                               .org = req->repository->org,
+                               .name = upstream->name};
+}
+
+/* The SHA-1 of bytes that are kept; NULL where it is not known. */
+static const char *kept_shasum(const struct pins *pins, const char *file)
+{
+    struct request *req = pins->req;
+    struct repository cache = cache_of(req, pins->upstream);
+    struct stored_file stored;
+    char *hex;
+
+    if (catalog_find_file(req->service->catalog, &cache, FORMAT_NPM, pins->name, file, req->arena,
+                          &stored, NULL) ||
+        !(stored.digests.kinds & DIGEST_SHA1))
+        return NULL;
+    hex = arena_alloc(req->arena, DIGEST_HEX_MAX);
+    digest_hex(stored.digests.sha1, SHA1_SIZE, hex);
+    return hex;
+}
+
+/* C5: what the upstream lists now is shown while it is the bytes that were first seen. */
+static void show_pin(void *context, const char *version, const struct npm_listing *listing,
+                     struct npm_pinned *out)
+{
+    struct pins *pins = context;
+    struct npm_entry *pin;
+    const char *file;
+
+    if (!pins->entries.count)
+        return;
+    file = npm_tarball_name(pins->name, version, pins->req->arena);
+    pin = npm_entries_find(&pins->entries, file);
+    if (!pin || (listing->integrity && strstr(listing->integrity, pin->text)))
+        return;
+    out->shasum = kept_shasum(pins, file);
+    if (!listing->integrity && listing->shasum && out->shasum &&
+        !strcmp(listing->shasum, out->shasum))
+        out->shasum = NULL; /* an old package, as it was: shown as listed */
+    else
+        out->integrity = pin->text;
+}
+
+static enum status begin_view(struct pins *pins, const struct mirror_document *document,
+                              struct npm_upstream_view *view, struct error *err)
+{
+    struct request *req = pins->req;
+    const char *fold;
+
+    npm_entries_init(&pins->entries, req->arena);
+    view->base = arena_format(req->arena, "%s/npm/%s/%s", req->service->public_url,
+                              req->repository->org, req->repository->name);
+    view->known_us = document->fetched_us;
+    view->pinned = show_pin;
+    view->pins = pins;
+    if (!owner_fold_name(FORMAT_NPM, pins->name, req->arena, &fold))
+        return fail(err, STATUS_NOT_FOUND, "", "no package has such a name");
+    return catalog_walk_pins(req->service->catalog, pins->upstream->org_id, FORMAT_NPM, fold,
+                             remember_pin, pins, err);
+}
+
+static enum status put(void *context, const void *bytes, size_t length, struct error *err)
+{
+    struct strbuf *out = context;
+
+    strbuf_bytes(out, bytes, length);
+    if (strbuf_failed(out))
+        return fail(err, STATUS_BAD_UPSTREAM, "upstream-too-large",
+                    "The upstream's document is larger than %zu bytes", out->cap);
+    return STATUS_OK;
+}
+
+enum status npm_upstream_render(struct request *req, const struct upstream *upstream,
+                                const struct mirror_document *document, const char *name,
+                                enum npm_form form, struct strbuf *out, int64_t *modified_us,
+                                struct error *err)
+{
+    struct pins pins = {.req = req, .upstream = upstream, .name = name};
+    struct npm_upstream_view view = {.form = form};
+    const struct npm_sink sink = {put, out};
+    struct npm_upstream_packument packument;
+    struct reader *reader;
+    enum status rc;
+
+    if ((rc = npm_upstream_open(req, upstream, document, name, &packument, err)) ||
+        (rc = begin_view(&pins, document, &view, err)) ||
+        (rc = mirror_read_document(document, &reader, err)))
+        return rc;
+    rc = npm_upstream_show(&packument, reader, &view, &sink, modified_us, err);
+    reader_close(reader);
+    return rc;
+}
+
+enum status npm_upstream_render_version(struct request *req, const struct upstream *upstream,
+                                        const struct mirror_document *document, const char *name,
+                                        const char *wanted, struct strbuf *out,
+                                        int64_t *modified_us, struct error *err)
+{
+    struct pins pins = {.req = req, .upstream = upstream, .name = name};
+    struct npm_upstream_view view = {.form = NPM_FULL};
+    struct npm_upstream_packument packument;
+    const struct npm_entry *version;
+    struct npm_listing listing;
+    struct reader *reader;
+    enum status rc;
+
+    if ((rc = npm_upstream_open(req, upstream, document, name, &packument, err)))
+        return rc;
+    if (!(version = npm_upstream_find(&packument, wanted)))
+        return fail(err, STATUS_NOT_FOUND, "", "version not found: %.256s", wanted);
+    if ((rc = begin_view(&pins, document, &view, err)) ||
+        (rc = mirror_read_document(document, &reader, err)))
+        return rc;
+    rc = npm_upstream_take(&packument, version, reader, req->arena, &listing, err);
+    reader_close(reader);
+    if (rc)
+        return rc;
+    *modified_us = npm_upstream_time(&packument, version->key, document->fetched_us);
+    return npm_upstream_show_version(&packument, version, &listing, &view, out, err);
+}

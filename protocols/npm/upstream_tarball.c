@@ -1,0 +1,215 @@
+#include "config/clock.h"
+#include "protocols/npm/member.h"
+#include "protocols/npm/name.h"
+#include "protocols/npm/tarball.h"
+#include "protocols/npm/upstream.h"
+#include "storage/catalog/ingest.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/semver.h"
+#include "storage/memory/strbuf.h"
+#include "storage/memory/stream.h"
+#include "storage/remote/url.h"
+
+#include <string.h>
+
+static const char TARBALL_TYPE[] = "application/octet-stream";
+
+/* The same whether the file is on its way or kept: of the one digest that the listing has, too. */
+static void set_etag(struct request *req, struct response *res, const struct digests *digests)
+{
+    char hex[DIGEST_HEX_MAX];
+
+    if (!(digests->kinds & DIGEST_SHA512))
+        return;
+    digest_hex(digests->sha512, SHA512_SIZE, hex);
+    response_header_format(req, res, "ETag", "\"%.64s\"", hex);
+}
+
+enum status npm_respond_kept_tarball(struct request *req, struct response *res,
+                                     const struct upstream *upstream, const char *name,
+                                     const char *file)
+{
+    struct repository cache = {.id = upstream->id,
+                               .org_id = upstream->org_id,
+                               .org = req->repository->org,
+                               .name = upstream->name};
+    struct stored_file stored;
+    enum status rc;
+
+    if ((rc = catalog_find_file(req->service->catalog, &cache, FORMAT_NPM, name, file, req->arena,
+                                &stored, &req->error)))
+        return rc;
+    set_etag(req, res, &stored.digests);
+    mirror_count_hit(req->service->mirror, upstream, true, stored.size);
+    return respond_file(req, res, &stored, TARBALL_TYPE);
+}
+
+/* The first digest of an algorithm in an SRI text. */
+static bool read_integrity(const char *integrity, const char *prefix, uint8_t *out, size_t size)
+{
+    size_t prefix_length = strlen(prefix);
+
+    for (const char *at = integrity; at && *(at += strspn(at, " \t\r\n"));) {
+        size_t length = strcspn(at, "? \t\r\n");
+
+        if (!strncmp(at, prefix, prefix_length) &&
+            digest_parse_base64(at + prefix_length, length - prefix_length, out, size))
+            return true;
+        at += strcspn(at, " \t\r\n");
+    }
+    return false;
+}
+
+static void read_digests(const struct npm_listing *listing, struct digests *out)
+{
+    *out = (struct digests){0};
+    if (read_integrity(listing->integrity, "sha512-", out->sha512, SHA512_SIZE))
+        out->kinds |= DIGEST_SHA512;
+    if (read_integrity(listing->integrity, "sha256-", out->sha256, SHA256_SIZE))
+        out->kinds |= DIGEST_SHA256;
+    if (listing->shasum ? digest_parse_hex(listing->shasum, out->sha1, SHA1_SIZE)
+                        : read_integrity(listing->integrity, "sha1-", out->sha1, SHA1_SIZE))
+        out->kinds |= DIGEST_SHA1;
+}
+
+/* What a publisher would be told of his archive is the upstream's fault here. */
+static enum status blame_upstream(enum status rc, struct error *err)
+{
+    char message[sizeof err->message];
+
+    if (rc != STATUS_INVALID && rc != STATUS_UNPROCESSABLE)
+        return rc;
+    memcpy(message, err->message, sizeof message);
+    return fail(err, STATUS_BAD_UPSTREAM, "EBADTARBALL", "%.500s", message);
+}
+
+/* What is installed must be what was asked for. A package.json that is no strict JSON is the clients'
+ * to judge, for the bytes are those that the upstream lists. */
+static enum status inspect(const struct mirror_wish *wish, int fd, int64_t size,
+                           struct arena *arena, const char **sidecar_suffix, const void **sidecar,
+                           size_t *sidecar_length, struct error *err)
+{
+    struct npm_tarball tarball;
+    const char *name, *version;
+    enum status rc;
+
+    (void)sidecar_suffix;
+    (void)sidecar;
+    (void)sidecar_length;
+    if ((rc = npm_tarball_read(fd, size, NPM_TARBALL_FOREIGN, wish->context, arena, &tarball, err)))
+        return blame_upstream(rc, err);
+    name = npm_value_text(
+        npm_value_get(tarball.package_json, tarball.package_json_length, "name"), arena);
+    version = npm_value_text(
+        npm_value_get(tarball.package_json, tarball.package_json_length, "version"), arena);
+    if (name && strcmp(name, wish->name))
+        return fail(err, STATUS_BAD_UPSTREAM, "EMANIFESTCONFUSION",
+                    "The tarball's package.json is for the package \"%.100s\", not \"%.214s\"",
+                    name, wish->name);
+    version = version ? npm_version_clean(version, arena) : NULL;
+    if (version && strcmp(version, wish->version))
+        return fail(err, STATUS_BAD_UPSTREAM, "EMANIFESTCONFUSION",
+                    "The tarball's package.json is for the version \"%.100s\", not \"%.100s\"",
+                    version, wish->version);
+    return STATUS_OK;
+}
+
+static enum status make_wish(struct request *req, const struct upstream *upstream,
+                             const struct mirror_document *document, const char *name,
+                             const char *version, const struct npm_listing *listing,
+                             struct mirror_wish *out)
+{
+    const char *fold = name;
+    struct semver parsed;
+    struct strbuf key;
+    struct pin pin;
+    enum status rc;
+
+    *out = (struct mirror_wish){
+        .upstream = upstream,
+        .name = name,
+        .name_norm = name,
+        .version = version,
+        .file = npm_tarball_name(name, version, req->arena),
+        .url = url_resolve(req->arena, document->url, listing->tarball),
+        .size = -1,
+        .file_kind = FILE_MAIN,
+        .digest_kinds = DIGEST_SHA512 | DIGEST_SHA1,
+        .inspect = inspect,
+        .context = req->service->settings,
+    };
+    if (!out->url)
+        return fail(&req->error, STATUS_BAD_UPSTREAM, "upstream-invalid",
+                    "The upstream lists %.214s %.100s with a tarball that is nowhere", name,
+                    version);
+    strbuf_init(&key, req->arena, 4096);
+    if (semver_parse(version, &parsed))
+        semver_sort_key(&parsed, &key);
+    out->sort_key = key.data;
+    out->sort_key_length = key.length;
+    read_digests(listing, &out->expected);
+    /* C5: the bytes that were first seen, whatever is listed by now. */
+    owner_fold_name(FORMAT_NPM, name, req->arena, &fold);
+    rc = catalog_find_pin(req->service->catalog, upstream->org_id, FORMAT_NPM, fold, out->file,
+                          &pin, &req->error);
+    if (!rc) {
+        out->expected = pin.digests;
+        out->size = pin.size;
+    }
+    return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
+}
+
+static enum status respond_wish(struct request *req, struct response *res,
+                                const struct mirror_wish *wish)
+{
+    struct stored_file arriving = {.name = wish->file, .version = wish->version};
+    struct mirror_file *file;
+    enum status rc;
+
+    if ((rc = mirror_get_file(req->service->mirror, wish, &file, &req->error)))
+        return rc;
+    arriving.size = mirror_file_size(file);
+    arriving.created_us = clock_now_us();
+    arriving.digests = *mirror_file_digests(file);
+    set_etag(req, res, &arriving.digests);
+    return respond_arriving_file(req, res, file, &arriving, TARBALL_TYPE);
+}
+
+enum status npm_respond_listed_tarball(struct request *req, struct response *res,
+                                       const struct upstream *upstream,
+                                       const struct mirror_document *document, const char *name,
+                                       const char *file, const char *version)
+{
+    struct npm_upstream_packument packument;
+    const struct npm_entry *entry = NULL;
+    struct npm_listing listing;
+    struct mirror_wish wish;
+    struct reader *reader = NULL;
+    enum status rc;
+
+    if ((rc = npm_upstream_open(req, upstream, document, name, &packument, &req->error)))
+        return rc;
+    if (version)
+        entry = npm_entries_find(&packument.versions, version);
+    if (!entry || entry->is_gone) {
+        if ((rc = mirror_read_document(document, &reader, &req->error)))
+            return rc;
+        rc = npm_upstream_find_file(&packument, reader, file, &entry, &req->error);
+        reader_close(reader);
+        if (rc)
+            return rc;
+        if (!entry)
+            return STATUS_NOT_FOUND;
+        rc = npm_respond_kept_tarball(req, res, upstream, name,
+                                      npm_tarball_name(name, entry->key, req->arena));
+        if (rc != STATUS_NOT_FOUND)
+            return rc;
+    }
+    if ((rc = mirror_read_document(document, &reader, &req->error)))
+        return rc;
+    rc = npm_upstream_take(&packument, entry, reader, req->arena, &listing, &req->error);
+    reader_close(reader);
+    if (rc || (rc = make_wish(req, upstream, document, name, entry->key, &listing, &wish)))
+        return rc;
+    return respond_wish(req, res, &wish);
+}
