@@ -47,7 +47,7 @@ doors() {
     sodium.h) echo storage/blobs/blake2b.c ;;
     sqlite3.h) echo storage/metadata/db_sqlite.c ;;
     libpq-fe.h) echo storage/metadata/db_postgres.c ;;
-    curl/*) echo storage/remote/fetch.c ;;
+    curl/*) echo storage/remote/fetch.c storage/remote/multi.c ;;
     archive.h | archive_entry.h) echo storage/memory/unpack.c ;;
     zlib.h | libdeflate.h) echo storage/memory/gzip.c ;;
     jansson.h) echo storage/memory/json.c ;;

@@ -1,5 +1,5 @@
-/* A circuit breaker: after failures in a row an upstream is left alone for a while, then one request
- * tries it. Shared by all threads; locked inside. */
+/* A circuit breaker: after failures in a row an upstream is left alone for a while, then one
+ * request tries it. Shared by all threads; locked inside. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -7,8 +7,8 @@
 struct breaker;
 
 struct breaker_options {
-    int failures;      /* in a row, that open it */
-    int64_t open_us;   /* for this long at first; doubled with each failed try */
+    int failures;    /* in a row, that open it */
+    int64_t open_us; /* for this long at first; doubled with each failed try */
     int64_t open_max_us;
 };
 
@@ -17,8 +17,11 @@ void breaker_free(struct breaker *breaker);
 
 /* Whether a request may go out now. true must be followed by one breaker_report(). */
 bool breaker_admits(struct breaker *breaker);
-/* is_failure: no answer, or one of 5xx; a 404 or 429 is an answer. reason: for people; may be NULL. */
+/* is_failure: no answer, or one of 5xx; a 404 or 429 is an answer. reason: for people; may be NULL.
+ */
 void breaker_report(struct breaker *breaker, bool is_failure, const char *reason);
+/* Closes it without an answer: whoever asks knows that the upstream is there again. */
+void breaker_close(struct breaker *breaker);
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_TRYING };
 struct breaker_view {

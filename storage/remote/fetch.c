@@ -1,6 +1,8 @@
 #include "storage/remote/fetch.h"
 
 #include "storage/memory/strbuf.h"
+#include "storage/remote/proxy.h"
+#include "storage/remote/url.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -8,13 +10,18 @@
 #include <string.h>
 #include <strings.h>
 
-enum { CONNECT_TIMEOUT_MS = 10000, TIMEOUT_MS = 60000, NO_PROXY_MAX = 1000 };
+enum { CONNECT_TIMEOUT_MS = 10000, TIMEOUT_MS = 60000 };
 
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
 static void start(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+void fetch_library_start(void)
+{
+    pthread_once(&started, start);
 }
 
 static size_t receive(char *bytes, size_t size, size_t count, void *context)
@@ -43,20 +50,6 @@ static enum status add_headers(const struct fetch_request *request, struct curl_
     return STATUS_OK;
 }
 
-/* A proxy from the environment is for the world, never for this machine. */
-static void set_no_proxy(CURL *curl)
-{
-    const char *given = getenv("no_proxy");
-    char list[NO_PROXY_MAX];
-
-    if (!given)
-        given = getenv("NO_PROXY");
-    if (given && !strcmp(given, "*"))
-        return;
-    snprintf(list, sizeof list, "localhost,127.0.0.1,::1,%.900s", given ? given : "");
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, list);
-}
-
 static void set_body(CURL *curl, const struct fetch_request *request)
 {
     if (!strcmp(request->method, "HEAD"))
@@ -73,6 +66,8 @@ static void prepare(CURL *curl, const struct fetch_request *request, struct curl
     int64_t connect_ms =
         request->connect_timeout_ms ? request->connect_timeout_ms : CONNECT_TIMEOUT_MS;
     int64_t all_ms = request->timeout_ms ? request->timeout_ms : TIMEOUT_MS;
+    struct url_origin origin;
+    const char *proxy = url_origin(request->url, &origin) ? proxy_for(&origin) : NULL;
 
     curl_easy_setopt(curl, CURLOPT_URL, request->url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -83,7 +78,7 @@ static void prepare(CURL *curl, const struct fetch_request *request, struct curl
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)all_ms);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
-    set_no_proxy(curl);
+    curl_easy_setopt(curl, CURLOPT_PROXY, proxy ? proxy : "");
     set_body(curl, request);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -149,7 +144,7 @@ enum status fetch(const struct fetch_request *request, struct strbuf *out,
     CURL *curl = NULL;
     enum status rc;
 
-    pthread_once(&started, start);
+    fetch_library_start();
     if ((rc = add_headers(request, &headers, err)))
         goto done;
     if (!(curl = curl_easy_init())) {

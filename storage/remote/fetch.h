@@ -28,4 +28,5 @@ struct fetch_answer {
 enum status fetch(const struct fetch_request *request, struct strbuf *out,
                   struct fetch_answer *answer, struct error *err);
 
+void fetch_library_start(void); /* once for all, before libcurl is used elsewhere */
 const char *fetch_library_version(void);

@@ -3,7 +3,7 @@
 #include "storage/memory/arena.h"
 #include "storage/memory/strbuf.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -178,4 +178,66 @@ const char *url_resolve(struct arena *arena, const char *base, const char *refer
     if (*path == '/')
         remove_dots(path);
     return compose(arena, &to, path);
+}
+
+/* Takes the host off an authority; what is left must be nothing or a port. */
+static bool take_host(struct part *authority, struct part *host)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+    static const char digits[] = "0123456789abcdefABCDEF:.";
+    bool is_bracketed = authority->length && *authority->start == '[';
+    const char *start = authority->start + is_bracketed;
+    size_t length = strspn(start, is_bracketed ? digits : letters);
+    size_t whole = length + 2 * (size_t)is_bracketed;
+
+    if (whole > authority->length || !length || (is_bracketed && start[length] != ']'))
+        return false;
+    *host = (struct part){start, length};
+    authority->start += whole;
+    authority->length -= whole;
+    return true;
+}
+
+static bool read_port(const struct part *rest, int *port)
+{
+    if (rest->length <= 1) /* RFC 3986 3.2.3: an empty one is the default */
+        return !rest->length || *rest->start == ':';
+    if (*rest->start != ':' || rest->length > 6 ||
+        strspn(rest->start + 1, "0123456789") < rest->length - 1)
+        return false;
+    *port = atoi(rest->start + 1);
+    return *port > 0 && *port <= 65535;
+}
+
+bool url_origin(const char *url, struct url_origin *out)
+{
+    struct parts parts;
+    struct part host;
+
+    cut(url, &parts);
+    if (!is_web(&parts.scheme) || !parts.authority.start)
+        return false;
+    out->is_https = parts.scheme.length == 5;
+    out->port = out->is_https ? 443 : 80;
+    if (!take_host(&parts.authority, &host) || host.length >= URL_HOST_SIZE ||
+        !read_port(&parts.authority, &out->port))
+        return false;
+    if (host.length > 1 && host.start[host.length - 1] == '.')
+        host.length--;
+    for (size_t i = 0; i < host.length; i++) {
+        char c = host.start[i];
+
+        out->host[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+    }
+    out->host[host.length] = '\0';
+    return true;
+}
+
+bool url_same_origin(const char *a, const char *b)
+{
+    struct url_origin first, second;
+
+    return url_origin(a, &first) && url_origin(b, &second) && first.is_https == second.is_https &&
+           first.port == second.port && !strcmp(first.host, second.host);
 }

@@ -1,5 +1,6 @@
 /* What a link means: references resolved against where they stand, RFC 3986 5. */
 #pragma once
+#include <stdbool.h>
 
 struct arena;
 
@@ -10,3 +11,17 @@ enum { URL_LENGTH_MAX = 8192 };
  * what is no such URL: another scheme, a user in it, control bytes, no host, or more than
  * URL_LENGTH_MAX. */
 const char *url_resolve(struct arena *arena, const char *base, const char *reference);
+
+enum { URL_HOST_SIZE = 256 };
+
+/* Whom a URL asks, RFC 6454 4. */
+struct url_origin {
+    bool is_https;
+    int port;
+    char host[URL_HOST_SIZE]; /* in lower case, without brackets and a final dot */
+};
+
+/* false where it is no http or https URL, or its host has other letters than a name or address. */
+bool url_origin(const char *url, struct url_origin *out);
+/* Whether two URLs have one scheme, host and port. */
+bool url_same_origin(const char *a, const char *b);

@@ -7,7 +7,7 @@ from packhouse_server import ROOT
 # What only whoever starts the server or works on its directory gets to see.
 OPERATORS = {"bad-address", "cannot-listen", "data-in-use", "data-used", "no-data", "schema", "schema-newer",
              "unsafe-file-system", "json-member"}
-GIVEN = re.compile(r'(?:STATUS_[A-Z_]+|\brc),\s*"([a-z0-9-]+)"|\b(?:invalid|refuse)\(\w+, "([a-z0-9]+(?:-[a-z0-9]+)+)"'
+GIVEN = re.compile(r'(?:STATUS_[A-Z_]+|\brc),\s*"([a-z0-9-]+)"|\b(?:invalid|refuse|fail_head)\(\w+, "([a-z0-9]+(?:-[a-z0-9]+)+)"'
                    r'|[?:] "((?:version|file|path|name)-[a-z-]+)"')
 WORD = re.compile(r'\[STATUS_[A-Z_]+\] = "([a-z-]+)"')
 
