@@ -210,6 +210,10 @@ static enum status store(struct publishing *publishing, bool *unchanged)
     *unchanged = publication.unchanged;
     if (rc != STATUS_CONFLICT)
         return rc;
+    if (!publication.conflict) { /* npm takes 409 as a reason to publish once more */
+        req->error.status = STATUS_FORBIDDEN;
+        return STATUS_FORBIDDEN;
+    }
     /* 7.3: release tools look for exactly these words, and for 403. */
     return fail(&req->error, STATUS_FORBIDDEN, "EPUBLISHCONFLICT",
                 "You cannot publish over the previously published versions: %s.",

@@ -234,7 +234,13 @@ static enum status publish(struct request *req, const struct upload *up)
     if (!files[0].meta)
         return invalid(req, "invalid-metadata", "Requires-Python is too long");
     rc = catalog_publish(req->service->catalog, &publication, &req->error);
-    return rc == STATUS_CONFLICT && publication.conflict ? file_exists(req, up, &publication) : rc;
+    if (rc != STATUS_CONFLICT)
+        return rc;
+    if (publication.conflict)
+        return file_exists(req, up, &publication);
+    /* A name that is not ours: 409 would mean to twine --skip-existing that the file is there. */
+    req->error.status = STATUS_FORBIDDEN;
+    return STATUS_FORBIDDEN;
 }
 
 static enum status check_upload(struct request *req, struct upload *up)

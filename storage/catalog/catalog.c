@@ -4,6 +4,7 @@
 #include "storage/catalog/access.h"
 #include "storage/catalog/data_directory.h"
 #include "storage/catalog/file_cache.h"
+#include "storage/catalog/home_map.h"
 #include "storage/catalog/reading.h"
 #include "storage/catalog/writer.h"
 
@@ -25,6 +26,7 @@ struct catalog {
     struct blob_store *blobs;
     struct access_cache *access;
     struct file_cache *files;
+    struct home_map *homes;
 };
 
 const char *format_name(enum format format)
@@ -92,6 +94,11 @@ static void package_changed(void *context, int64_t repository_id, const char *na
     file_cache_invalidate(context, repository_id, name_norm);
 }
 
+static void home_changed(void *context, int64_t org_id)
+{
+    home_map_changed(context, org_id);
+}
+
 static size_t reader_count(size_t wanted)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -137,6 +144,7 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
     catalog->access = access_cache_new();
     catalog->files =
         file_cache_new(options->file_cache_bytes ? options->file_cache_bytes : FILE_CACHE_DEFAULT);
+    catalog->homes = home_map_new();
     if (options->reserve_bytes)
         data_reserve(options->data, options->reserve_bytes);
     writer_options = (struct writer_options){
@@ -151,6 +159,8 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
     hooks = (struct writer_hooks){.context = catalog->access, .access_changed = access_changed};
     writer_add_hooks(catalog->writer, &hooks);
     hooks = (struct writer_hooks){.context = catalog->files, .package_changed = package_changed};
+    writer_add_hooks(catalog->writer, &hooks);
+    hooks = (struct writer_hooks){.context = catalog->homes, .home_changed = home_changed};
     writer_add_hooks(catalog->writer, &hooks);
     *out = catalog;
     catalog = NULL;
@@ -168,6 +178,7 @@ void catalog_close(struct catalog *catalog)
     writer_stop(catalog->writer);
     access_cache_free(catalog->access);
     file_cache_free(catalog->files);
+    home_map_free(catalog->homes);
     blob_store_close(catalog->blobs);
     if (catalog->lock_fd >= 0)
         close(catalog->lock_fd);
@@ -197,6 +208,11 @@ struct access_cache *catalog_access(struct catalog *catalog)
 struct file_cache *catalog_file_cache(struct catalog *catalog)
 {
     return catalog->files;
+}
+
+struct home_map *catalog_home_map(struct catalog *catalog)
+{
+    return catalog->homes;
 }
 
 const struct catalog_options *catalog_options(const struct catalog *catalog)

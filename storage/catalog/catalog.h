@@ -11,6 +11,7 @@ struct access_cache;
 struct blob_store;
 struct catalog;
 struct db_pool;
+struct home_map;
 struct writer;
 
 /* Limits, as settings give them. */
@@ -42,6 +43,7 @@ struct writer *catalog_writer(struct catalog *catalog);
 struct blob_store *catalog_blobs(struct catalog *catalog);
 struct access_cache *catalog_access(struct catalog *catalog);
 struct file_cache *catalog_file_cache(struct catalog *catalog);
+struct home_map *catalog_home_map(struct catalog *catalog);
 const struct catalog_options *catalog_options(const struct catalog *catalog);
 
 /* What /-/readyz tells: STATUS_OK, or the failing part and why in err. */

@@ -48,6 +48,7 @@ enum status tx_own_by_upstream(struct transaction *tx, const struct upstream *up
                                const char *name_fold, struct error *err);
 
 struct owner {
+    enum format format;
     const char *name_fold;
     const char *upstream; /* NULL: the org */
     const char *claim;    /* the pattern that makes it the org's; NULL: a row does */
@@ -73,6 +74,10 @@ struct claim {
     const char *pattern;
     int64_t created_us;
 };
+/* A pattern as names are folded: npm's case, PEP 503's signs; '*' stays. */
+const char *claim_fold(enum format format, const char *pattern, struct arena *arena);
+/* Whether the claim makes the name the org's: '*' stands for all but a slash. */
+bool claim_covers(const struct claim *claim, enum format format, const char *name_fold);
 /* '*' alone, and patterns without a literal beginning, are refused. Where upstreams own names that the
  * pattern matches: STATUS_CONFLICT "owned-by-upstreams" unless take; *owned lists them in any case. */
 enum status catalog_add_claim(struct catalog *catalog, const struct actor *actor, int64_t org_id,

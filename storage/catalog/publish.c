@@ -1,6 +1,7 @@
 #include "storage/catalog/publish.h"
 
 #include "storage/blobs/stage_file.h"
+#include "storage/catalog/owner.h"
 #include "storage/catalog/tag.h"
 #include "storage/catalog/writer.h"
 #include "storage/memory/arena.h"
@@ -289,6 +290,25 @@ static enum status compare_files(struct transaction *tx, struct publication *pub
     return STATUS_OK;
 }
 
+/* Artifacts have no names outside, so nobody has to own them. */
+static enum status own_name(struct transaction *tx, const struct publication *pub,
+                            struct error *err)
+{
+    struct arena *arena;
+    const char *fold;
+    enum status rc;
+
+    if (pub->format == FORMAT_ARTIFACT)
+        return STATUS_OK;
+    arena = arena_new();
+    if (owner_fold_name(pub->format, pub->name_norm, arena, &fold))
+        rc = tx_own_by_org(tx, pub->repository->org_id, pub->format, pub->name, fold, err);
+    else
+        rc = fail(err, STATUS_INVALID, "invalid-name", "%.214s has a sign outside ASCII", pub->name);
+    arena_free(arena);
+    return rc;
+}
+
 static enum status publish(struct transaction *tx, void *argument, struct error *err)
 {
     struct publication *pub = argument;
@@ -307,7 +327,7 @@ static enum status publish(struct transaction *tx, void *argument, struct error 
         pub->unchanged = true;
         return STATUS_OK;
     }
-    if ((rc = touch_package(tx, pub, &package_id, err)))
+    if ((rc = own_name(tx, pub, err)) || (rc = touch_package(tx, pub, &package_id, err)))
         return rc;
     if ((rc = reserve_version(tx, pub, package_id, &version_id, &is_new, err)))
         return rc;

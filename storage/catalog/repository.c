@@ -177,7 +177,8 @@ enum status catalog_find_repository(struct catalog *catalog, const char *org, co
                                     struct error *err)
 {
     static const char FIND[] = "SELECT r.id, o.id, o.name, r.name, r.anonymous_read FROM org o"
-                               " JOIN repository r ON r.org_id = o.id WHERE o.name = ?1 AND r.name = ?2";
+                               " JOIN repository r ON r.org_id = o.id AND r.kind = 1"
+                               " WHERE o.name = ?1 AND r.name = ?2";
     uint64_t generation;
     struct reading reading;
     enum status rc;
@@ -241,7 +242,8 @@ enum status catalog_list_repositories(struct catalog *catalog, int64_t org_id, c
 {
     static const char LIST[] = "SELECT r.id, o.id, o.name, r.name, r.anonymous_read FROM repository r"
                                " JOIN org o ON o.id = r.org_id"
-                               " WHERE r.org_id = ?1 AND r.name > ?2 ORDER BY r.name LIMIT ?3";
+                               " WHERE r.org_id = ?1 AND r.kind = 1 AND r.name > ?2"
+                               " ORDER BY r.name LIMIT ?3";
     struct reading reading;
     enum status rc;
 

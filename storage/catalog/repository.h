@@ -31,7 +31,7 @@ enum status catalog_set_anonymous_read(struct catalog *catalog, const struct act
                                        const struct repository *repository, bool anonymous_read,
                                        struct error *err);
 
-/* From memory. The result lives in the arena. */
+/* From memory. The result lives in the arena. The cache of an upstream is no repository to ask. */
 enum status catalog_find_repository(struct catalog *catalog, const char *org, const char *name,
                                     struct arena *arena, struct repository *out,
                                     struct error *err);

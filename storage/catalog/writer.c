@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-    HOOKS_MAX = 4,
+    HOOKS_MAX = 8,
     WAL_PAGES_IDLE = 1000,         /* moved over when nothing waits */
     WAL_PAGES_BUSY = 16000,        /* moved over between groups */
     WAL_PAGES_MOST = 64 * 1024,    /* 256 MiB: wait for readers, and begin the log anew */
@@ -36,7 +36,7 @@ struct write {
 /* What the caches must hear of after COMMIT. */
 struct change {
     struct change *next;
-    int64_t repository_id;
+    int64_t repository_id, org_id; /* org_id: where its names live */
     char name_norm[];
 };
 
@@ -59,7 +59,8 @@ struct writer {
     _Atomic size_t largest_group;
 };
 
-void tx_package_changed(struct transaction *tx, int64_t repository_id, const char *name_norm)
+static void add_change(struct writer *writer, int64_t repository_id, int64_t org_id,
+                       const char *name_norm)
 {
     size_t size = strlen(name_norm) + 1;
     struct change *change = malloc(sizeof *change + size);
@@ -67,9 +68,26 @@ void tx_package_changed(struct transaction *tx, int64_t repository_id, const cha
     if (!change)
         abort();
     change->repository_id = repository_id;
+    change->org_id = org_id;
     memcpy(change->name_norm, name_norm, size);
-    change->next = tx->writer->changes;
-    tx->writer->changes = change;
+    change->next = writer->changes;
+    writer->changes = change;
+}
+
+void tx_package_changed(struct transaction *tx, int64_t repository_id, const char *name_norm)
+{
+    static const char ASKERS[] = "SELECT repository_id FROM source WHERE source_id = ?1";
+    struct query *query = db_query(tx->db, ASKERS);
+
+    add_change(tx->writer, repository_id, 0, name_norm);
+    db_bind_int(query, 1, repository_id);
+    while (!db_next_row(query, NULL)) /* what breaks here breaks the commit as well */
+        add_change(tx->writer, db_int(query, 0), 0, name_norm);
+}
+
+void tx_home_changed(struct transaction *tx, int64_t org_id)
+{
+    add_change(tx->writer, 0, org_id, "");
 }
 
 void tx_access_changed(struct transaction *tx)
@@ -82,9 +100,11 @@ static void tell_caches(struct writer *writer)
     for (size_t i = 0; i < writer->hook_count; i++) {
         const struct writer_hooks *hooks = &writer->hooks[i];
 
-        for (struct change *change = writer->changes; change && hooks->package_changed;
-             change = change->next)
-            hooks->package_changed(hooks->context, change->repository_id, change->name_norm);
+        for (struct change *change = writer->changes; change; change = change->next)
+            if (change->org_id && hooks->home_changed)
+                hooks->home_changed(hooks->context, change->org_id);
+            else if (!change->org_id && hooks->package_changed)
+                hooks->package_changed(hooks->context, change->repository_id, change->name_norm);
         if (writer->access_changed && hooks->access_changed)
             hooks->access_changed(hooks->context);
     }

@@ -26,6 +26,7 @@ struct writer_hooks {
     void *context;
     void (*package_changed)(void *context, int64_t repository_id, const char *name_norm);
     void (*access_changed)(void *context);
+    void (*home_changed)(void *context, int64_t org_id);
 };
 
 struct writer_options {
@@ -50,9 +51,12 @@ void writer_add_hooks(struct writer *writer, const struct writer_hooks *hooks);
 enum status writer_run(struct writer *writer, operation run, void *argument,
                        struct stage **stages, size_t stage_count, struct error *err);
 
-/* For operations: what the caches must hear of once this is committed. */
+/* For operations: what the caches must hear of once this is committed. A package changes for those who
+ * ask its repository, and for those who ask one that has it as a source. */
 void tx_package_changed(struct transaction *tx, int64_t repository_id, const char *name_norm);
 void tx_access_changed(struct transaction *tx);
+/* The org's upstreams, sources, claims, or an owner that was set: where its names live. */
+void tx_home_changed(struct transaction *tx, int64_t org_id);
 /* Writes the audit row and the event row of a change; org_id 0: the instance. detail is JSON. */
 enum status tx_record(struct transaction *tx, const struct actor *actor, int64_t org_id,
                       const char *action, const char *target, const char *detail,

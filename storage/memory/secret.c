@@ -1,6 +1,7 @@
 #include "storage/memory/secret.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -62,6 +63,50 @@ void secret_base62(char *out, size_t count)
 bool secret_equal(const void *a, const void *b, size_t size)
 {
     return !CRYPTO_memcmp(a, b, size);
+}
+
+enum { SEAL_NONCE = 12, SEAL_TAG = 16 };
+
+void secret_seal(const uint8_t key[SECRET_KEY_SIZE], const char *about, const void *plain,
+                 size_t size, uint8_t *out)
+{
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    int length;
+
+    secret_random(out, SEAL_NONCE);
+    if (!cipher || EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, out) != 1 ||
+        EVP_EncryptUpdate(cipher, NULL, &length, (const unsigned char *)about, (int)strlen(about)) != 1 ||
+        EVP_EncryptUpdate(cipher, out + SEAL_NONCE, &length, plain, (int)size) != 1 ||
+        EVP_EncryptFinal_ex(cipher, out + SEAL_NONCE + length, &length) != 1 ||
+        EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, SEAL_TAG, out + SEAL_NONCE + size) != 1) {
+        fputs("packhouse: the machine cannot encrypt\n", stderr);
+        abort();
+    }
+    EVP_CIPHER_CTX_free(cipher);
+}
+
+bool secret_open(const uint8_t key[SECRET_KEY_SIZE], const char *about, const uint8_t *sealed,
+                 size_t size, void *out)
+{
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    uint8_t tag[SEAL_TAG], rest[SEAL_TAG];
+    bool is_open;
+    int length;
+
+    if (size < SECRET_SEAL_EXTRA) {
+        EVP_CIPHER_CTX_free(cipher);
+        return false;
+    }
+    size -= SECRET_SEAL_EXTRA;
+    memcpy(tag, sealed + SEAL_NONCE + size, SEAL_TAG);
+    is_open =
+        cipher && EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, sealed) == 1 &&
+        EVP_DecryptUpdate(cipher, NULL, &length, (const unsigned char *)about, (int)strlen(about)) == 1 &&
+        EVP_DecryptUpdate(cipher, out, &length, sealed + SEAL_NONCE, (int)size) == 1 &&
+        EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, SEAL_TAG, tag) == 1 &&
+        EVP_DecryptFinal_ex(cipher, rest, &length) == 1;
+    EVP_CIPHER_CTX_free(cipher);
+    return is_open;
 }
 
 const char *secret_library_version(void)

@@ -9,6 +9,17 @@ uint64_t secret_random_u64(void);
 /* count characters of base62, each equally likely, and a NUL. */
 void secret_base62(char *out, size_t count);
 bool secret_equal(const void *a, const void *b, size_t size); /* in constant time */
+
+/* What must be kept and read again: AES-256-GCM, SP 800-38D. The sealed bytes open only with the same
+ * key and the same text of what they are about. */
+enum { SECRET_KEY_SIZE = 32, SECRET_SEAL_EXTRA = 12 + 16 };
+/* out has room for size + SECRET_SEAL_EXTRA bytes. */
+void secret_seal(const uint8_t key[SECRET_KEY_SIZE], const char *about, const void *plain,
+                 size_t size, uint8_t *out);
+/* out has room for size - SECRET_SEAL_EXTRA bytes; false for what was not sealed so. */
+bool secret_open(const uint8_t key[SECRET_KEY_SIZE], const char *about, const uint8_t *sealed,
+                 size_t size, void *out);
+
 const char *secret_library_version(void);
 /* From now on bytes follow from seed; 0 turns that off. Only for tests. */
 void secret_seed(uint64_t seed);

@@ -3,10 +3,12 @@
 
 -- The cache of an upstream is its repository, of kind 2. names: globs of names kept for it alone,
 -- separated by blanks; NULL: it is asked for any. file_hosts: hosts besides its own, likewise.
--- credential: sealed, or the path of a file; see storage/catalog/upstream.h.
+-- credential: sealed, or the path of a file; see storage/catalog/upstream.h. One that was removed stays,
+-- under a name that nothing else can have, because it may own names.
 CREATE TABLE upstream(repository_id I64 PRIMARY KEY REFERENCES repository(id), format I64 NOT NULL,
   url TXT NOT NULL, names TXT, file_hosts TXT NOT NULL DEFAULT '', may_be_private I64 NOT NULL DEFAULT 0,
-  is_offline I64 NOT NULL DEFAULT 0, credential BIN, created_us I64 NOT NULL) PLAIN;
+  is_offline I64 NOT NULL DEFAULT 0, credential BIN, created_us I64 NOT NULL,
+  removed_us I64 NOT NULL DEFAULT 0) PLAIN;
 -- Where a repository looks for what it has not got itself, in order of position.
 CREATE TABLE source(repository_id I64 NOT NULL REFERENCES repository(id), position I64 NOT NULL,
   source_id I64 NOT NULL REFERENCES repository(id), PRIMARY KEY(repository_id, source_id)) ROWLESS;
