@@ -17,6 +17,7 @@ import pytest
 
 import clients
 import index_pages
+import lie_tables
 import lies
 import packages
 import wire
@@ -521,3 +522,33 @@ def test_a_file_of_the_disk_is_sent_from_there(upstream, tmp_path):
     assert ask(upstream, made.path).body == noise
     assert ask(upstream, made.path, {"Range": "bytes=100000-200000"}).body == noise[100_000:200_001]
     assert made.shasum == hashlib.sha1(noise).hexdigest()
+
+
+FATAL = {"file": (OUTSIDE, lie_tables.ON_THE_WIRE, lie_tables.ABOUT_FILES),
+         "packument": ("/npm/outside", lie_tables.ON_THE_WIRE, lie_tables.ABOUT_PAGES),
+         "page": ("/pypi/simple/outside/", lie_tables.ON_THE_WIRE, lie_tables.ABOUT_PAGES)}
+
+
+@pytest.mark.parametrize("path, lie", [
+    pytest.param(path, lie, id=f"{about}-{name.replace(' ', '-')}")
+    for about, (path, *tables) in FATAL.items() for table in tables for name, lie in table.items()])
+def test_what_the_tables_call_a_lie_is_never_the_truth(upstream, new_upstream, path, lie):
+    """Nobody could get the right bytes from it: not curl, with redirects followed as far as they lead."""
+    rig = types.SimpleNamespace(upstream=upstream, elsewhere=new_upstream("127.0.0.2"))
+    headers = ["-H", f"Accept: {index_pages.JSON}"]
+    true = ask(upstream, path, {"Accept": index_pages.JSON}).body
+    told = upstream.lie(path, *lie(rig))
+    got = subprocess.run(["curl", "-fsSL", "--compressed", "--max-redirs", "5", "--max-time", "1", "--noproxy", "*",
+                          *headers, upstream.url + path], capture_output=True, timeout=60, check=False)
+    assert told.told >= 1
+    assert got.returncode or got.stdout != true
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name.replace(" ", "-")) for name in lie_tables.MENDABLE])
+def test_what_the_tables_call_mendable_is(upstream, whole, name):
+    """The second try, or a patient reader, has it all."""
+    upstream.lie(OUTSIDE, *lie_tables.MENDABLE[name](None), times=1 if name in lie_tables.ONCE else None)
+    for _ in range(2):
+        got = subprocess.run(["curl", "-fsS", "--noproxy", "*", upstream.url + OUTSIDE], capture_output=True,
+                             timeout=60, check=False).stdout
+    assert got == whole

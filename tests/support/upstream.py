@@ -344,8 +344,8 @@ class Upstream:
         elif length is not None:
             pairs.append(("Content-Length", str(length)))
         pairs.append(("Connection", "keep-alive" if keeps else "close"))
-        lines = [answer.line or f"HTTP/1.1 {answer.status} {answer.reason}"] + [f"{name}: {value}" for name, value in pairs]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        first = answer.line or f"HTTP/1.1 {answer.status} {answer.reason}"
+        return "\r\n".join([first, *(f"{name}: {value}" for name, value in pairs), "", ""]).encode("latin-1")
 
     def say_body(self, connection, request, answer, chunked):
         body, cut = answer.body, answer.cut
