@@ -28,7 +28,7 @@ struct settings {
     int64_t shutdown_grace_ms;
     /* Limits of what comes in. The first three: 0 is none. */
     int64_t npm_publish_max, wheel_max, artifact_max, api_body_max;
-    int64_t npm_json_depth;
+    int64_t npm_json_depth, npm_audit_max;
     int64_t archive_entries_max, archive_bytes_max;
     int64_t archive_ratio_max; /* inflated : stored, looked at above archive_ratio_from bytes */
     int64_t archive_ratio_from;

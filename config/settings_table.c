@@ -86,6 +86,8 @@ const struct setting settings_table[] = {
      .decides = "The largest body of a call to /api/v1."},
     {"npm_json_depth", SETTING_INTEGER, AT(npm_json_depth), "64", 8, 512,
      .decides = "How deeply the JSON of an npm publish may nest."},
+    {"npm_audit_max", SETTING_SIZE, AT(npm_audit_max), "16 MiB", 64 * KiB, 256 * MiB,
+     .decides = "The largest body of npm audit, unpacked."},
     {"archive_entries_max", SETTING_INTEGER, AT(archive_entries_max), "100000", 1, 100000000,
      .decides = "The most entries of an archive that is looked into."},
     {"archive_bytes_max", SETTING_SIZE, AT(archive_bytes_max), "16 GiB", 1 * MiB, 16 * TiB,
