@@ -152,7 +152,8 @@ enum status transfer_begin(struct transfer *transfer, int64_t now_ms)
     transfer->head_is_read = transfer->is_private_refused = transfer->is_passed_on = false;
     transfer->wait_ms = transfer->discarded = 0;
     transfer->is_ranged = transfer->received > 0 && !transfer->must_restart;
-    transfer->resumed_at = transfer->received;
+    if (transfer->received > transfer->furthest)
+        transfer->furthest = transfer->received;
     transfer->proxy = proxy_for(&transfer->current);
     /* Behind a proxy only an address that stands in the URL can be judged. */
     if (transfer->proxy && address_parse(transfer->current.host, &literal) &&
@@ -283,7 +284,8 @@ bool transfer_body(struct transfer *transfer, const void *bytes, size_t length)
         return refuse(transfer, "", "the upstream sent more than it had announced");
     if ((transfer->rc = sink->bytes(sink->context, bytes, length, &transfer->error)))
         return give_up(transfer);
-    if (transfer->received - transfer->resumed_at >= PROGRESS_BYTES)
+    /* What came before, and comes again, is no progress: it could come again for ever. */
+    if (transfer->received - transfer->furthest >= PROGRESS_BYTES)
         transfer->attempts = 0;
     return true;
 }

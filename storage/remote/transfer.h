@@ -81,7 +81,7 @@ struct transfer {
     /* Of what the sink has got. */
     int sink_code; /* 0: no head yet */
     bool is_encoded, must_restart, is_ranged;
-    int64_t received, resumed_at, total; /* total -1: not said */
+    int64_t received, furthest, total; /* furthest: of earlier attempts; total -1: not said */
     const char *etag, *last_modified;
 
     bool is_admitted, is_breaker_failure;

@@ -256,7 +256,7 @@ static bool pass_on(struct transfer *transfer, const struct transfer_head *head)
     if (transfer->request.bytes_max > 0 && head->content_length > transfer->request.bytes_max)
         return fail_head(transfer, "", "the upstream's answer is larger than allowed");
     transfer->must_restart = false;
-    transfer->received = transfer->resumed_at = 0;
+    transfer->received = 0;
     transfer->sink_code = head->code;
     transfer->is_encoded = head->content_encoding && strcasecmp(head->content_encoding, "identity");
     /* 304 may say the length of what it does not send, RFC 9110 8.6. */

@@ -199,11 +199,38 @@ static void private_addresses_are_refused_in_every_form(void **state)
     assert_int_equal(server.connections, 0);
 }
 
+static bool begins_and_breaks_off(struct exchange *exchange)
+{
+    static char half[2 * 1024 * 1024];
+
+    upstream_say(exchange, "HTTP/1.1 200 x\r\nETag: \"1\"\r\nContent-Length: 4194304\r\n\r\n");
+    upstream_send(exchange, half, sizeof half);
+    return false;
+}
+
+static void what_never_gets_further_is_not_tried_for_ever(void **state)
+{
+    struct upstream_server server;
+    struct told told;
+    enum status rc;
+
+    (void)state;
+    upstream_start(&server, begins_and_breaks_off, NULL);
+    rc = run(&usual,
+             &(struct transfer_request){.method = "GET", .url = server.url, .is_resumable = true},
+             &told);
+    upstream_stop(&server);
+    strbuf_free(&told.bytes);
+    assert_int_equal(rc, STATUS_BAD_UPSTREAM);
+    assert_int_equal(server.requests, usual.retries + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_asked_arrives_and_so_does_the_answer),
         cmocka_unit_test(private_addresses_are_refused_in_every_form),
+        cmocka_unit_test(what_never_gets_further_is_not_tried_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
