@@ -42,6 +42,11 @@ struct settings {
     int64_t reserve_size;
     bool allow_unsafe_fs;
     bool stay_readonly; /* after a failed flush: go on reading instead of exiting with 70 */
+    /* Upstreams. */
+    char *upstream_allow_addresses, *upstream_ca_file; /* "": none; the system's */
+    int64_t upstream_connections;
+    int64_t upstream_connect_timeout_ms, upstream_first_byte_timeout_ms, upstream_stall_timeout_ms;
+    int64_t upstream_retries;
 
     /* What the client commands read. "": not given. */
     char *url, *token, *repo;

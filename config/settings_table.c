@@ -45,6 +45,14 @@ static const char *bad_text(const char *text)
     return *text ? NULL : "must not be empty";
 }
 
+/* Whether each is a network is found out where they are used. */
+static const char *bad_networks(const char *text)
+{
+    return text[strspn(text, "0123456789abcdefABCDEF:./, ")]
+               ? "must be networks such as 10.0.0.0/8, with commas between them"
+               : NULL;
+}
+
 /* clang-format off */
 const struct setting settings_table[] = {
     {"data", SETTING_PATH, AT(data), "./data", 0, 0,
@@ -127,6 +135,22 @@ const struct setting settings_table[] = {
      .decides = "Serve from a network file system, whose locks and flushes may not keep their word."},
     {"stay_readonly", SETTING_BOOL, AT(stay_readonly), "false", 0, 0,
      .decides = "After a failed flush of the disk go on reading, instead of exiting with code 70."},
+
+    {"upstream_allow_addresses", SETTING_TEXT, AT(upstream_allow_addresses), "", 0, 0,
+     .decides = "Private networks that may be fetched from wherever an upstream's name, redirect or page leads, such "
+     "as 10.1.0.0/16,::1/128. Others are refused, but for hosts named in upstream add.", .complaint = bad_networks},
+    {"upstream_connections", SETTING_INTEGER, AT(upstream_connections), "32", 1, 128,
+     .decides = "How many requests an upstream's host gets at once. More wait."},
+    {"upstream_connect_timeout", SETTING_DURATION, AT(upstream_connect_timeout_ms), "5s", 100, HOUR,
+     .decides = "How long finding and connecting to an upstream's host may take."},
+    {"upstream_first_byte_timeout", SETTING_DURATION, AT(upstream_first_byte_timeout_ms), "30s", 100, HOUR,
+     .decides = "How long an upstream may take to begin its answer."},
+    {"upstream_stall_timeout", SETTING_DURATION, AT(upstream_stall_timeout_ms), "30s", 100, HOUR,
+     .decides = "An upstream that sends less than 1 KiB/s for this long is given up."},
+    {"upstream_retries", SETTING_INTEGER, AT(upstream_retries), "3", 0, 20,
+     .decides = "How often a request that failed is made again, and a file that broke off is resumed."},
+    {"upstream_ca_file", SETTING_PATH, AT(upstream_ca_file), "", 0, 0,
+     .decides = "A file of certificates (PEM) that upstreams' ones must descend from. Unset: the system's."},
 
     {"url", SETTING_TEXT, AT(url), "", 0, 0,
      .decides = "The server to talk to.", .complaint = bad_url, .group = SETTING_CLIENT},
