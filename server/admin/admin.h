@@ -14,6 +14,21 @@ enum status admin_list_repositories(struct request *req, struct response *res);
 enum status admin_get_repository(struct request *req, struct response *res);
 enum status admin_set_repository(struct request *req, struct response *res);
 
+enum status admin_add_upstream(struct request *req, struct response *res);
+enum status admin_list_upstreams(struct request *req, struct response *res);
+enum status admin_get_upstream(struct request *req, struct response *res);
+enum status admin_set_upstream(struct request *req, struct response *res);
+enum status admin_remove_upstream(struct request *req, struct response *res);
+enum status admin_list_sources(struct request *req, struct response *res);
+enum status admin_add_source(struct request *req, struct response *res);
+enum status admin_remove_source(struct request *req, struct response *res);
+
+enum status admin_get_owner(struct request *req, struct response *res);
+enum status admin_set_owner(struct request *req, struct response *res);
+enum status admin_list_claims(struct request *req, struct response *res);
+enum status admin_add_claim(struct request *req, struct response *res);
+enum status admin_remove_claim(struct request *req, struct response *res);
+
 enum status admin_create_account(struct request *req, struct response *res);
 enum status admin_list_accounts(struct request *req, struct response *res);
 enum status admin_whoami(struct request *req, struct response *res);

@@ -49,12 +49,10 @@ enum status admin_list_audit(struct request *req, struct response *res)
 
 enum status admin_list_org_audit(struct request *req, struct response *res)
 {
-    const char *name = request_param(req, "org");
     struct org org;
     enum status rc;
 
-    rc = catalog_find_org(req->service->catalog, name, req->arena, &org, &req->error);
-    if (rc == STATUS_NOT_FOUND || rc == STATUS_INVALID)
-        return gate_no_org(req, name);
-    return rc ? rc : list(req, res, org.id);
+    if ((rc = admin_org(req, &org)))
+        return rc;
+    return list(req, res, org.id);
 }

@@ -231,6 +231,45 @@ enum status admin_respond(struct request *req, struct response *res, int code,
     return respond_strbuf(req, res, code, "application/json", out);
 }
 
+enum status admin_org(struct request *req, struct org *out)
+{
+    const char *name = request_param(req, "org");
+    enum status rc = catalog_find_org(req->service->catalog, name, req->arena, out, &req->error);
+
+    return rc == STATUS_NOT_FOUND || rc == STATUS_INVALID ? gate_no_org(req, name) : rc;
+}
+
+enum status admin_repository(struct request *req, const char *name, struct repository *out)
+{
+    const char *org = request_param(req, "org");
+    enum status rc;
+
+    rc = catalog_find_repository(req->service->catalog, org, name, req->arena, out, &req->error);
+    return rc == STATUS_NOT_FOUND || rc == STATUS_INVALID
+               ? gate_no_repository(req, arena_format(req->arena, "%s/%s", org, name))
+               : rc;
+}
+
+enum format admin_format(const char *word)
+{
+    for (enum format format = FORMAT_NPM; format <= FORMAT_PYPI; format++)
+        if (!strcmp(word, format_name(format)))
+            return format;
+    return 0;
+}
+
+enum status admin_package(struct request *req, const char *member, const char *text,
+                          enum format *format, const char **name_norm)
+{
+    size_t length = strcspn(text ? text : "", ":");
+
+    *format = text ? admin_format(arena_copy_bytes(req->arena, text, length)) : 0;
+    if (!*format || !text[length] || !text[length + 1])
+        return admin_invalid(req, member, "a package is written npm:NAME or pypi:NAME");
+    *name_norm = admin_package_glob(req, text) + length + 1;
+    return STATUS_OK;
+}
+
 enum status admin_find_visible(struct request *req, const char *path, struct repository *out)
 {
     const char *slash = strchr(path, '/');

@@ -58,6 +58,16 @@ void write_next(struct strbuf *out, const char *cursor);
 enum status admin_respond(struct request *req, struct response *res, int code,
                           const struct strbuf *out);
 
+/* The :org of the path, whose administrator the gate has let in. */
+enum status admin_org(struct request *req, struct org *out);
+/* A repository of that org by its name, as gate_no_repository() otherwise. */
+enum status admin_repository(struct request *req, const char *name, struct repository *out);
+/* "npm:left-pad" in its parts, the name normalised; STATUS_INVALID about the member. */
+enum status admin_package(struct request *req, const char *member, const char *text,
+                          enum format *format, const char **name_norm);
+/* 0 for neither "npm" nor "pypi". */
+enum format admin_format(const char *word);
+
 /* Finds "org/repo" as the caller sees it. */
 enum status admin_find_visible(struct request *req, const char *path, struct repository *out);
 /* A package glob as access_allows() compares it: Python's names are normalised (PEP 503). */

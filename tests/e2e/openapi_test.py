@@ -155,6 +155,35 @@ def test_answers_are_as_described(server):
     other = ask("POST", "/tokens", {}, 201)
     ask("POST", "/tokens/revoke", {"token": other["token"]}, 204)
     ask("DELETE", "/grants/{id}", id=grant["id"], expected=204)
+    upstreams, upstream = "/orgs/{org}/upstreams", "/orgs/{org}/upstreams/{upstream}"
+    wanted = {"repository": "main", "format": "npm", "url": "http://127.0.0.1:9", "names": ["@partner/*"],
+              "file_hosts": ["files.example"]}
+    ask("POST", upstreams, wanted | {"name": "partner"}, 201, org="acme")
+    ask("POST", upstreams, wanted | {"name": "partner"}, 409, org="acme")
+    ask("POST", upstreams, wanted | {"url": server.url + "/npm/acme/main/"}, 400, org="acme")
+    ask("POST", upstreams, {"repository": "main", "format": "pypi", "url": "http://127.0.0.1:9/simple/"}, 201, org="acme")
+    assert ask("GET", upstreams, query="?limit=1", org="acme", expected=200)["next"]
+    ask("PATCH", upstream, {"offline": True}, 200, org="acme", upstream="partner")
+    ask("GET", upstream, org="acme", upstream="partner", expected=200)
+    sources = "/orgs/{org}/repositories/{repo}/sources"
+    ask("GET", sources, org="acme", repo="main", expected=200)
+    ask("DELETE", sources + "/{source}", org="acme", repo="main", source="partner", expected=204)
+    ask("POST", sources, {"name": "partner"}, 201, org="acme", repo="main")
+    ask("POST", sources, {"name": "partner"}, 409, org="acme", repo="main")
+    owners = "/orgs/{org}/owners"
+    wish = {"package": "npm:left-pad", "owner": "partner", "reason": "theirs"}
+    ask("GET", owners, query="?package=npm:left-pad", org="acme", expected=404)
+    assert not ask("PUT", owners, wish, 200, org="acme")["done"]
+    assert ask("PUT", owners, wish | {"confirm": True}, 200, org="acme")["done"]
+    assert ask("GET", owners, query="?package=npm:left-pad", org="acme", expected=200)["owner"] == "partner"
+    claims = "/orgs/{org}/claims"
+    ask("POST", claims, {"pattern": "*"}, 400, org="acme")
+    ask("POST", claims, {"pattern": "left-*"}, 409, org="acme")
+    assert ask("POST", claims, {"pattern": "left-*", "take": True}, 201, org="acme")["taken"] == ["npm:left-pad"]
+    ask("GET", owners, query="?package=npm:left-pad", org="acme", expected=200)
+    ask("GET", claims, org="acme", expected=200)
+    ask("DELETE", claims, query="?pattern=left-*", org="acme", expected=204)
+    ask("DELETE", upstream, org="acme", upstream="partner", expected=204)
     ask("GET", "/orgs/{org}/audit", org="globex", expected=200)
     ask("GET", "/audit", expected=200)
     assert ask.seen == described()
@@ -169,6 +198,6 @@ def test_a_body_that_the_page_refuses_is_refused(server):
                 continue
             schema = resolve(body["content"]["application/json"]["schema"])
             assert schema["additionalProperties"] is False
-            answer = server.http(method.upper(), "/api/v1" + path.format(org="acme", repo="main"),
+            answer = server.http(method.upper(), "/api/v1" + path.format(org="acme", repo="main", upstream="partner"),
                                  json.dumps({"misspelt": 1}).encode())
             assert answer.status == 400, f"{method} {path}: {answer}"

@@ -29,6 +29,7 @@ def routes():
 THERE = {
     "org": "acme", "repo": "main", "package": "hello", "version": "1.0.0", "tag": "latest",
     "file": "hello-1.0.0.tgz", "path": "hello.tgz", "rest": "v1/search", "id": "1",
+    "upstream": "partner", "source": "partner",
 }
 # In these mounts a package's files are called otherwise.
 THERE_IN = {
@@ -40,6 +41,7 @@ ABSENT = {"org": "akme", "repo": "mein", "id": "9"}
 # Routes whose object is not in the path alone: the query and the body that name it.
 NAMED_ELSEWHERE = {
     ("GET", "/api/v1/orgs/:org/repositories"): ("", None),
+    ("GET", "/api/v1/orgs/:org/owners"): ("?package=npm:hello", None),
     ("GET", "/api/v1/grants"): ("?org={org}", None),
     ("POST", "/api/v1/grants"): ("", {"subject": "stan", "role": "reader", "repository": "{org}/{repo}"}),
     ("DELETE", "/api/v1/grants/:id"): ("", None),
@@ -83,6 +85,8 @@ class Callers:
         server.send(shapes.pypi_upload(server.pypi, WHEEL))
         self.api("/orgs", name="globex")
         self.api("/orgs/globex/repositories", name="private")
+        self.api("/orgs/acme/upstreams", repository="main", format="npm", url="http://127.0.0.1:9", name="partner",
+                 names=["@partner/*"])
         for name in ("stan", "ann"):
             self.api("/accounts", name=name)
         self.api("/grants", subject="ann", role="publisher", repository="acme/main")
