@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { UPSTREAM_CONNECTIONS_MAX = 256, UPSTREAM_HEAD_MAX = 8192 };
+enum { UPSTREAM_CONNECTIONS_MAX = 256, UPSTREAM_HEAD_MAX = 2048 };
 
 struct upstream_server;
 

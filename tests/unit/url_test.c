@@ -100,11 +100,60 @@ static void a_link_has_a_length_that_ends(void **state)
     arena_free(arena);
 }
 
+static const struct {
+    const char *url;
+    bool is_https;
+    int port; /* 0: it has no origin */
+    const char *host;
+} origins[] = {
+    {"http://a.test",             false, 80,   "a.test"          },
+    {"https://A.Test/x@y",        true,  443,  "a.test"          },
+    {"http://a.test:8080?x",      false, 8080, "a.test"          },
+    {"http://a.test:",            false, 80,   "a.test"          },
+    {"HTTPS://a_b-c.test.:1/",    true,  1,    "a_b-c.test"      },
+    {"http://[::1]:8080/",        false, 8080, "::1"             },
+    {"http://[::FFFF:127.0.0.1]", false, 80,   "::ffff:127.0.0.1"},
+    {"http://a:b@c.test/",        false, 0,    NULL              },
+    {"http://a.test\\@b.test/",   false, 0,    NULL              },
+    {"http://a%2etest/",          false, 0,    NULL              },
+    {"http://a.test:0/",          false, 0,    NULL              },
+    {"http://a.test:65536/",      false, 0,    NULL              },
+    {"http://a.test:1x/",         false, 0,    NULL              },
+    {"http://[::1/",              false, 0,    NULL              },
+    {"http://[::1]x/",            false, 0,    NULL              },
+    {"http://[fe80::1%25lo]/",    false, 0,    NULL              },
+    {"http:///",                  false, 0,    NULL              },
+    {"http:a.test",               false, 0,    NULL              },
+    {"ftp://a.test/",             false, 0,    NULL              },
+    {"",                          false, 0,    NULL              },
+};
+
+static void a_url_has_one_origin_or_none(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < sizeof origins / sizeof *origins; row++) {
+        struct url_origin origin;
+        bool is_there = url_origin(origins[row].url, &origin);
+
+        if (is_there != (origins[row].port != 0) ||
+            (is_there &&
+             (origin.is_https != origins[row].is_https || origin.port != origins[row].port ||
+              strcmp(origin.host, origins[row].host))))
+            fail_msg("row %zu: %s", row, origins[row].url);
+    }
+    assert_true(url_same_origin("http://A.test/x", "http://a.test:80"));
+    assert_false(url_same_origin("http://a.test", "https://a.test"));
+    assert_false(url_same_origin("http://a.test", "http://a.test:81"));
+    assert_false(url_same_origin("http://a.test", "http://b.test"));
+    assert_false(url_same_origin("http://", "http://"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_link_means_what_browsers_make_of_it),
         cmocka_unit_test(a_link_has_a_length_that_ends),
+        cmocka_unit_test(a_url_has_one_origin_or_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
