@@ -100,20 +100,6 @@ static void a_failed_operation_takes_no_neighbour_with_it(void **state)
     assert_int_equal(audit_rows(f) - before, expected);
 }
 
-static void publishers_that_come_together_share_commits(void **state)
-{
-    static struct deed deeds[64];
-    struct fixture *f = *state;
-    struct writer_stats before, after;
-
-    memset(deeds, 0, sizeof deeds);
-    writer_stats(catalog_writer(f->catalog), &before);
-    run_together(f, deeds, 64);
-    writer_stats(catalog_writer(f->catalog), &after);
-    assert_int_equal(after.operations - before.operations, 64);
-    assert_true(after.groups - before.groups < 64);
-}
-
 static void a_group_that_does_not_fit_is_tried_one_by_one(void **state)
 {
     static struct deed deeds[16];
@@ -157,19 +143,29 @@ static enum status change_one(struct transaction *tx, void *argument, struct err
     return STATUS_OK;
 }
 
-static atomic_bool has_begun;
+/* Keeps the writer busy until so many others wait, which then are one group. */
+struct doorman {
+    struct fixture *f;
+    size_t wanted;
+    atomic_bool has_begun;
+    pthread_t thread;
+    enum status rc;
+};
 
-static enum status wait_for_five(struct transaction *tx, void *argument, struct error *err)
+static enum status wait_for_others(struct transaction *tx, void *argument, struct error *err)
 {
+    struct doorman *doorman = argument;
     struct writer_stats stats;
 
     (void)tx;
     (void)err;
-    atomic_store(&has_begun, true);
-    do
-        writer_stats(catalog_writer(((struct fixture *)argument)->catalog), &stats);
-    while (stats.queued < 5);
-    return STATUS_OK;
+    atomic_store(&doorman->has_begun, true);
+    for (;;) {
+        writer_stats(catalog_writer(doorman->f->catalog), &stats);
+        if (stats.queued >= doorman->wanted)
+            return STATUS_OK;
+        sched_yield();
+    }
 }
 
 static void *run_named(void *context)
@@ -181,13 +177,44 @@ static void *run_named(void *context)
     return NULL;
 }
 
-static void *run_wait(void *context)
+static void *run_doorman(void *context)
 {
-    struct fixture *f = context;
+    struct doorman *doorman = context;
     struct error err;
 
-    assert_int_equal(writer_run(catalog_writer(f->catalog), wait_for_five, f, NULL, 0, &err), STATUS_OK);
+    doorman->rc =
+        writer_run(catalog_writer(doorman->f->catalog), wait_for_others, doorman, NULL, 0, &err);
     return NULL;
+}
+
+static void doorman_begin(struct doorman *doorman)
+{
+    assert_int_equal(pthread_create(&doorman->thread, NULL, run_doorman, doorman), 0);
+    while (!atomic_load(&doorman->has_begun))
+        sched_yield();
+}
+
+static void doorman_end(struct doorman *doorman)
+{
+    pthread_join(doorman->thread, NULL);
+    assert_int_equal(doorman->rc, STATUS_OK);
+}
+
+static void publishers_that_come_together_share_commits(void **state)
+{
+    static struct deed deeds[64];
+    struct fixture *f = *state;
+    struct doorman doorman = {.f = f, .wanted = 64};
+    struct writer_stats before, after;
+
+    memset(deeds, 0, sizeof deeds);
+    writer_stats(catalog_writer(f->catalog), &before);
+    doorman_begin(&doorman);
+    run_together(f, deeds, 64);
+    doorman_end(&doorman);
+    writer_stats(catalog_writer(f->catalog), &after);
+    assert_int_equal(after.operations - before.operations, 1 + 64);
+    assert_int_equal(after.groups - before.groups, 1 + 1);
 }
 
 static void on_a_full_disk_caches_hear_of_what_did_fit(void **state)
@@ -196,17 +223,15 @@ static void on_a_full_disk_caches_hear_of_what_did_fit(void **state)
     atomic_int heard[5] = {0};
     struct fixture *f = *state;
     const struct writer_hooks hooks = {.context = heard, .package_changed = count_change};
-    pthread_t waiting;
+    struct doorman doorman = {.f = f, .wanted = 5};
 
     writer_add_hooks(catalog_writer(f->catalog), &hooks);
-    assert_int_equal(pthread_create(&waiting, NULL, run_wait, f), 0);
-    while (!atomic_load(&has_begun)) /* then the five that follow are one group */
-        sched_yield();
+    doorman_begin(&doorman);
     for (int i = 0; i < 5; i++) {
         deeds[i] = (struct named_deed){.number = i, .fulls = i == 4 ? 2 : 0, .f = f};
         assert_int_equal(pthread_create(&deeds[i].thread, NULL, run_named, &deeds[i]), 0);
     }
-    pthread_join(waiting, NULL);
+    doorman_end(&doorman);
     for (int i = 0; i < 5; i++) {
         pthread_join(deeds[i].thread, NULL);
         assert_int_equal(deeds[i].rc, i == 4 ? STATUS_FULL : STATUS_OK);

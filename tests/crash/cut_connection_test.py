@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import time
 
 import pytest
 
@@ -10,6 +9,7 @@ import publishers
 import shapes
 import packages
 from conformance import conformance
+from patience import until
 
 NAME = "cut"
 
@@ -62,11 +62,8 @@ def test_a_publish_that_is_cut_leaves_nothing(server, kind):
             sock.sendall(data[:length])
         if length % 200 == 0:
             assert not visible(server, kind), f"visible after {length} of {len(data)} bytes"
-    until = time.monotonic() + 20
-    while (list(stage.iterdir()) or descriptors(server) > before + 8) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not list(stage.iterdir()), "uploads that were cut are still staged"
-    assert descriptors(server) <= before + 8, "descriptors of cut connections are still open"
+    until(lambda: not list(stage.iterdir()), "an empty stage/")
+    until(lambda: descriptors(server) <= before + 8, "the end of the cut connections' descriptors")
     assert not visible(server, kind)
     assert server.send(request).status in (200, 201)
     assert visible(server, kind)

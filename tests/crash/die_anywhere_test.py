@@ -8,6 +8,7 @@ import pytest
 import faults
 import publishers
 from conformance import conformance
+from patience import PATIENCE
 
 
 @conformance("npm-101", "art-019")
@@ -29,7 +30,7 @@ def test_a_publish_may_die_at_any_call(new_server, tmp_path, kind):
         if not told:
             assert one.acknowledged
             break
-        assert server.process.wait(30) == -9
+        assert server.process.wait(PATIENCE) == -9
         server.process = None
         places.add(told[0].rsplit("/", 1)[-1])
         server.start()

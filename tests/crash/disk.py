@@ -7,13 +7,15 @@ import subprocess
 import tempfile
 import time
 
+from patience import PATIENCE
+
 SBIN = "/usr/sbin:/sbin"
 # The image is sparse. Large, so that the server's thresholds for a full disk are far away.
 SIZE = 4 << 30
 
 
 def run(*command):
-    done = subprocess.run([*map(str, command)], text=True, capture_output=True, timeout=120,
+    done = subprocess.run([*map(str, command)], text=True, capture_output=True, timeout=PATIENCE,
                           env={**os.environ, "PATH": f"{os.environ['PATH']}:{SBIN}"})
     if done.returncode:
         raise OSError(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
@@ -80,7 +82,7 @@ class Disk:
         fields = pathlib.Path("/sys/block", pathlib.Path(self.device).name, "stat").read_text().split()
         return fields[4], fields[8]
 
-    def copy(self, to, patience=20):
+    def copy(self, to, patience=PATIENCE):
         """Copies what the device has received. The process that wrote is stopped, but the kernel may
         still be at it: a copy during which something was written is no moment in time, and is made again."""
         until = time.monotonic() + patience

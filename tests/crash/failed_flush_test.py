@@ -7,6 +7,7 @@ import pytest
 
 import faults
 import publishers
+from patience import PATIENCE
 
 
 def publish(server, book, rng, kind):
@@ -61,7 +62,7 @@ def test_without_stay_readonly_the_server_ends_with_70(new_server, tmp_path):
         assert publish(server, book, rng, "artifact").status >= 500
     except OSError:
         pass
-    assert server.process.wait(30) == 70
+    assert server.process.wait(PATIENCE) == 70
     server.process = None
     planted.disarm()
     server.start()

@@ -1,5 +1,6 @@
 """What a publish flushes, and in which order: the bytes, the folder that names them, then the rows."""
 
+import itertools
 import pathlib
 import random
 import time
@@ -30,8 +31,12 @@ def publish(server, planted, number, kind):
 def test_bytes_then_their_folder_then_the_rows(new_server, tmp_path, kind):
     planted = faults.Faults(tmp_path / "faults", under=tmp_path)
     server = new_server(preload=planted.preload, environment=planted.environment)
-    publish(server, planted, 1, kind)
-    flushed = publish(server, planted, 2, kind)
+    number = itertools.count(1)
+    hour = None
+    while hour != hour_folder(server): # or there is a new folder to flush, and those above it
+        hour = hour_folder(server)
+        publish(server, planted, next(number), kind)
+        flushed = publish(server, planted, next(number), kind)
     kinds = [kind for kind, _ in flushed]
     assert kinds == sorted(kinds, key=["file", "directory", "wal"].index), flushed
     # A wheel's METADATA is a second file, in the same folder.

@@ -76,7 +76,8 @@ def test_crash_power_cuts(tmp_path, file_system, fault, cuts):
     def some(left):
         some.seed += 1
         # A new disk every so often: names are most easily lost where their folders are new.
-        return power_cut.run(tmp_path / str(some.seed), file_system, some.seed, 1 if fault else min(2, left), fault)
+        return power_cut.run(tmp_path / str(some.seed), file_system, some.seed, 1 if fault else min(2, left), fault,
+                             None if fault else power_cut.READY_WITHIN)
 
     some.seed = int(time.time())
     first, bad = repeat(f"power cut, {file_system}, {fault or 'as built'}", cuts, some, lambda rig: rig.cuts)

@@ -6,10 +6,12 @@ import http.client
 import itertools
 import random
 import threading
+import time
 import urllib.parse
 
 import packages
 import shapes
+from patience import PATIENCE
 
 PACKAGES = 6
 SHARED = [random.Random(n).randbytes(3000 + 1000 * n) for n in range(4)]
@@ -96,7 +98,7 @@ class Publishers:
 
     def publish(self, n, rng):
         kind = ("npm", "pypi", "artifact")[n % 3]
-        connection = self.server.connect(timeout=60)
+        connection = self.server.connect()
         headers = [("Authorization", f"Bearer {self.server.token}")]
         try:
             while not self.stopping.is_set():
@@ -114,10 +116,16 @@ class Publishers:
         finally:
             connection.close()
 
+    def wait_for(self, count):
+        """Until so many more are acknowledged, however long that takes; but not for publishers that are gone."""
+        wanted = len(self.book.acknowledged) + count
+        while len(self.book.acknowledged) < wanted and any(thread.is_alive() for thread in self.threads):
+            time.sleep(0.001)
+
     def stop(self):
         self.stopping.set()
         for thread in self.threads:
-            thread.join(120)
+            thread.join(PATIENCE)
             assert not thread.is_alive(), "a publisher hangs"
 
 
@@ -125,7 +133,7 @@ class Reader:
     """Looks at what the server has, on one connection."""
 
     def __init__(self, server):
-        self.server, self.connection = server, server.connect(timeout=120)
+        self.server, self.connection = server, server.connect()
         self.headers = {"Authorization": f"Bearer {server.token}"}
 
     def get(self, path, accept=None):

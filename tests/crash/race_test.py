@@ -9,6 +9,7 @@ import pytest
 import packages
 import shapes
 from conformance import conformance
+from patience import PATIENCE
 
 THREADS, ROUNDS = 64, 200
 
@@ -52,12 +53,12 @@ class Artifact:
 
 def race(server, kind, rounds):
     """Returns (winner's SHA-256, answers) of each round. All threads wait for one another before each."""
-    gate = threading.Barrier(THREADS, timeout=120)
+    gate = threading.Barrier(THREADS, timeout=PATIENCE)
     answers = [[None] * THREADS for _ in range(rounds)]
     headers = [("Authorization", f"Bearer {server.token}")]
 
     def run(who):
-        with server.connect(timeout=120) as connection:
+        with server.connect(timeout=PATIENCE) as connection:
             for number in range(rounds):
                 request, content = kind.publish(server, number, who)
                 gate.wait()
@@ -68,7 +69,7 @@ def race(server, kind, rounds):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(600)
+        thread.join()
     return answers
 
 

@@ -11,6 +11,8 @@ def test_verify_is_clean_while_sixteen_publish(server):
         looks = 0
         while looks < 4 or len(book.acknowledged) <= 100:
             server.verify(full=looks != 1)
+            publishing.wait_for(1)
+            assert not book.complaints
             looks += 1
     finally:
         publishing.stop()

@@ -1,7 +1,6 @@
 """A file of any size goes through at constant memory. Issue proof: 1 GB up and down."""
 
 import hashlib
-import time
 
 import pytest
 
@@ -54,11 +53,9 @@ def test_a_gigabyte_goes_up_and_down_in_flat_memory(warm, curl, gigabyte):
     to.unlink()
     assert watch.growth_kib < GROWTH_MAX_KIB
 
-    began = time.monotonic()
     again = curl.upload(path, "big/1.0/big.img", "-H", f"X-Checksum-Sha256: {digest}",
                         "-w", "%{http_code} %{size_upload}")
     assert again.stdout == "200 0"
-    assert time.monotonic() - began < 5
 
     part = curl.new_folder("resume") / "big.img"
     with open(part, "wb") as out, open(path, "rb") as file:

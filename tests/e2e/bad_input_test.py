@@ -7,7 +7,6 @@ import json
 import pathlib
 import socket
 import tarfile
-import time
 import zipfile
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 import packages
 import shapes
 from memory import SANITIZER, Watch
+from patience import until
 
 GROWTH_MAX_KIB = 60 * 1024
 
@@ -66,17 +66,13 @@ def bytes_of(server, request):
 def test_a_publish_cut_at_every_byte_is_not_there(server, kind):
     whole = bytes_of(server, publishes(server)[kind])
     for cut in range(1, len(whole)):
-        with server.socket(10) as sock:
+        with server.socket() as sock:
             sock.sendall(whole[:cut])
             if cut % 2: # a reset instead of an end
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    deadline = time.monotonic() + 30
-    stage = pathlib.Path(server.data, "stage")
-    while any(stage.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(stage.iterdir())
+    until(lambda: not any(pathlib.Path(server.data, "stage").iterdir()), "an empty stage/")
     assert is_empty(server)
-    with server.socket(20) as sock:
+    with server.socket() as sock:
         sock.sendall(whole)
         assert sock.recv(4096).split()[1] in (b"200", b"201")
     assert server.verify()["versions"] == 1
@@ -141,7 +137,7 @@ def test_over_a_limit_is_413_with_and_without_a_length(server):
 def growth_kib(server, request):
     """Sends, and returns the answer and by how much the resident size grew meanwhile."""
     with Watch(server) as watch:
-        answer = server.send(request, timeout=300)
+        answer = server.send(request)
     return answer, watch.growth_kib
 
 
@@ -312,7 +308,7 @@ def test_a_text_of_100_mb_is_refused_or_stored_in_flat_memory(steady):
         answer, grown = growth_kib(steady, request)
         assert answer.status in (200, 201, 400, 403, 413, 422), answer
         assert grown < GROWTH_MAX_KIB
-    with steady.socket(10) as sock:
+    with steady.socket() as sock:
         sock.sendall(bytes_of(steady, shapes.Request("POST", "/api/v1/orgs", [("Expect", "100-continue")], long))
                      .removesuffix(long))
         assert sock.recv(4096).startswith(b"HTTP/1.1 413 ")

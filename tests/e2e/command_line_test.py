@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from packhouse_server import ROOT, binary
+from patience import PATIENCE
 
 DONE, REFUSED, USAGE, DENIED, ABSENT, TAKEN, UNREACHABLE = range(7)
 
@@ -59,7 +60,7 @@ def run(tmp_path):
 
     def call(*arguments, input=None, **environment):
         return subprocess.run(
-            [binary(), *map(str, arguments)], text=True, capture_output=True, timeout=60, input=input or "",
+            [binary(), *map(str, arguments)], text=True, capture_output=True, timeout=PATIENCE, input=input or "",
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "xdg"),
                  **environment})
 

@@ -7,12 +7,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
 import packages
 from packhouse_server import ROOT, binary
+from patience import PATIENCE, until
 
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 ADDRESS = "127.0.0.1:8080"
@@ -47,7 +47,7 @@ def desk(server, tmp_path):
     def type_in(script):
         script = script.replace(ADDRESS, f"{server.host}:{server.port}")
         return subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=work, env=environment, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240)
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE)
 
     yield type_in
     shutil.rmtree(folder, ignore_errors=True)
@@ -137,17 +137,18 @@ def proxy(new_server, tmp_path):
     nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     assert nginx, "nginx is not installed"
     process = subprocess.Popen([nginx, "-c", tmp_path / "nginx.conf", "-p", tmp_path], stderr=subprocess.PIPE)
-    for _ in range(200):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                break
+
+    def listens():
         assert process.poll() is None, process.stderr.read()
-        time.sleep(0.05)
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", port)) == 0
+
+    until(listens)
     server.url, server.port = f"http://127.0.0.1:{port}", port
     yield server
     server.port = 0
     process.terminate()
-    process.wait(20)
+    process.wait(PATIENCE)
 
 
 def test_the_proxy_s_lines_serve_npm_s_scopes(proxy, tmp_path):

@@ -334,7 +334,7 @@ def test_a_large_tarball_takes_no_memory(server, tmp_path, size):
     path = random_tarball(tmp_path, "large", size)
     assert server.send(shapes.npm_publish(server.npm, "small", "1.0.0")).status == 201
     before = rss_of(server)
-    done = server.put(f"{server.npm}/large", large_body("large", path), timeout=600)
+    done = server.put(f"{server.npm}/large", large_body("large", path))
     assert done.status == 201, done
     assert rss_of(server) - before < 48 << 20
     got = server.get(f"{server.npm}/large/-/large-1.0.0.tgz")

@@ -16,6 +16,7 @@ import packages
 import shapes
 from conformance import conformance
 from index_pages import files_of, json_page, page_path
+from patience import until
 
 
 def upload(server, dist, token=None, **change):
@@ -273,9 +274,8 @@ def test_a_wheel_that_is_no_zip(shared_server, name, content):
 def test_a_wheel_with_a_bomb_is_refused(shared_server):
     wheel = packages.wheel("demo-pkg", "1.0", {"zeros": bytes(200 << 20)})
     assert len(wheel.content) < 1 << 20
-    began, before = time.monotonic(), shared_server.rss_kib()
+    before = shared_server.rss_kib()
     assert upload(shared_server, wheel).status == 400
-    assert time.monotonic() - began < 10
     assert shared_server.rss_kib() - before < 60_000
 
 
@@ -305,11 +305,7 @@ def test_a_cut_upload_leaves_nothing(server):
             sock.shutdown(socket.SHUT_WR)
             while sock.recv(1000):
                 pass
-    stage = pathlib.Path(server.data) / "stage"
-    deadline = time.monotonic() + 5
-    while any(path.is_file() for path in stage.rglob("*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not [path for path in stage.rglob("*") if path.is_file()]
+    until(lambda: not any(pathlib.Path(server.data, "stage").iterdir()), "an empty stage/")
     assert server.get(page_path(server, "cut")).status == 404
     assert upload(server, dist).status == 200
     server.verify()
@@ -345,7 +341,7 @@ def test_of_uploads_at_once_under_one_name_one_wins(server):
 def test_a_large_wheel_is_answered_soon(server):
     wheel = packages.wheel("large", "1.0", {"data": os.urandom(500 << 20)})
     request = shapes.pypi_upload(server.pypi, wheel)
-    with server.connect(timeout=120) as connection:
+    with server.connect() as connection:
         connection.http.putrequest("POST", request.path)
         for name, value in [*request.headers, ("Authorization", f"Bearer {server.token}"),
                             ("Content-Length", str(len(request.body)))]:

@@ -1,24 +1,27 @@
 """The running server as who operates it sees it: how it starts and stops, and what it tells."""
 
+import collections
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import time
 
 import pytest
 
 from packhouse_server import binary
+from patience import PATIENCE, until
 
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \S+ \S+ \S+ \S+ \d{3} \d+ \d+\.\d [0-9a-f]{32}$")
 
 
-def until(holds, within=10):
-    end = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < end, "it did not come to be"
-        time.sleep(0.02)
+# Longer than any test waits, so that what ends sooner was not ended by it.
+FOREVER = "1h"
+
+
+def in_flight(server):
+    """How many requests run, and are not written down yet; the asking one is among them."""
+    return int(re.search(rb"in_flight (\d+)", server.get("/metrics").body)[1])
 
 
 def begin_upload(server, path, length):
@@ -28,17 +31,18 @@ def begin_upload(server, path, length):
     return sock
 
 
+@pytest.mark.settings(PACKHOUSE_SHUTDOWN_GRACE=FOREVER, PACKHOUSE_BODY_TIMEOUT=FOREVER)
 def test_sigterm_lets_an_upload_finish_and_takes_no_more(server):
     sock = begin_upload(server, "/hello/1.0.0/slow.bin", 10)
     sock.sendall(b"12345")
-    until(lambda: b"in_flight 2" in server.get("/metrics").body)
+    until(lambda: in_flight(server) == 2)
     idle = server.socket()
     server.process.send_signal(signal.SIGTERM)
     until(lambda: "server.stopping" in server.log.read_text())
 
     def is_closed():
         try:
-            server.socket(timeout=1).close()
+            server.socket().close()
         except OSError:
             return True
         return False
@@ -47,7 +51,7 @@ def test_sigterm_lets_an_upload_finish_and_takes_no_more(server):
     sock.sendall(b"67890")
     assert sock.recv(4096).startswith(b"HTTP/1.1 201 ")
     assert idle.recv(1) == b""
-    assert server.process.wait(20) == 0
+    assert server.process.wait(PATIENCE) == 0
     server.stop()
     server.start()
     assert server.get(f"{server.artifacts}/hello/1.0.0/slow.bin").body == b"1234567890"
@@ -58,30 +62,26 @@ def test_a_second_signal_ends_it_at_once(new_server):
     """Also where it began as a shell's background job, which ignores SIGINT."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        server = new_server()
+        server = new_server(settings={"PACKHOUSE_SHUTDOWN_GRACE": FOREVER, "PACKHOUSE_BODY_TIMEOUT": FOREVER})
     finally:
         signal.signal(signal.SIGINT, before)
     sock = begin_upload(server, "/hello/1.0.0/never.bin", 10)
-    until(lambda: b"in_flight 2" in server.get("/metrics").body)
+    until(lambda: in_flight(server) == 2)
     server.process.send_signal(signal.SIGINT)
     until(lambda: "server.stopping" in server.log.read_text())
-    began = time.monotonic()
     server.process.send_signal(signal.SIGINT)
-    assert server.process.wait(10) == -signal.SIGINT
-    assert time.monotonic() - began < 5
+    assert server.process.wait(PATIENCE) == -signal.SIGINT
     server.process = None
     sock.close()
     server.start()
     server.verify()
 
 
-@pytest.mark.settings(PACKHOUSE_SHUTDOWN_GRACE="500ms")
+@pytest.mark.settings(PACKHOUSE_SHUTDOWN_GRACE="500ms", PACKHOUSE_BODY_TIMEOUT=FOREVER)
 def test_who_never_finishes_does_not_keep_it_from_stopping(server):
     sock = begin_upload(server, "/hello/1.0.0/never.bin", 10)
-    until(lambda: b"in_flight 2" in server.get("/metrics").body)
-    began = time.monotonic()
+    until(lambda: in_flight(server) == 2)
     server.stop()
-    assert 0.4 < time.monotonic() - began < 10
     sock.close()
 
 
@@ -90,7 +90,7 @@ def test_a_taken_port_and_a_strange_address_are_told(server, tmp_path):
         data = tmp_path / address.split(":")[0]
         server.command("init", "--data", data)
         done = subprocess.run([binary(), "serve", "--data", data, "--listen", address], capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=PATIENCE)
         assert done.returncode not in (0, -signal.SIGABRT) and said in done.stderr, done.stderr
 
 
@@ -114,6 +114,8 @@ def series(server):
 def test_no_label_grows_with_names(server):
     for path in (f"{server.npm}/one", f"{server.artifacts}/one/1/x", "/nowhere", "/metrics"):
         server.get(path)
+    # An answer is counted after it was sent. When nothing but the question runs, all are.
+    until(lambda: in_flight(server) == 1)
     until(lambda: any('mount="health"' in one and 'code="200"' in one for one in series(server)))
     before = series(server)
     for i in range(200):
@@ -130,7 +132,7 @@ def test_promtool_finds_nothing_to_say(server):
         pytest.fail("promtool is not installed: apt-get install prometheus")
     server.get(f"{server.npm}/hello")
     text = server.get("/metrics", token=None).body
-    checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, timeout=60)
+    checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, timeout=PATIENCE)
     assert checked.returncode == 0 and not checked.stdout + checked.stderr, checked.stdout + checked.stderr
 
 
@@ -155,23 +157,26 @@ def test_the_access_log_has_a_line_for_each_request_and_no_secret(new_server, tm
 
 @pytest.mark.settings(PACKHOUSE_WORKERS="8")
 def test_a_request_is_three_system_calls(server, tmp_path):
-    counts = tmp_path / "calls.txt"
+    calls = tmp_path / "calls.txt"
     request = b"GET /-/livez HTTP/1.1\r\nHost: x\r\n\r\n"
     with server.socket() as sock:
         sock.sendall(request)
         sock.recv(4096)
-        tracer = subprocess.Popen(["strace", "-f", "-c", "-o", str(counts), "-p", str(server.pid)],
+        tracer = subprocess.Popen(["strace", "-f", "-o", str(calls), "-p", str(server.pid)],
                                   stderr=subprocess.PIPE, text=True)
         assert "attached" in tracer.stderr.readline()
         for _ in range(500):
             sock.sendall(request)
             assert sock.recv(4096).startswith(b"HTTP/1.1 200 ")
         tracer.send_signal(signal.SIGINT)
-        tracer.wait(30)
-    calls = {row.split()[-1]: int(row.split()[3]) for row in counts.read_text().splitlines()[2:-2]}
-    each = {name for name, count in calls.items() if count > 100}
-    assert each == {"poll", "recvfrom", "sendmsg"}, calls
-    assert all(480 <= calls[name] <= 520 for name in each), calls
+        tracer.wait(PATIENCE)
+    # Of the thread that answered: what others do goes by the clock.
+    begun = re.findall(r"^(\d+) +(\w+)\(", calls.read_text(), re.M)
+    worker, _ = collections.Counter(thread for thread, call in begun if call == "sendmsg").most_common(1)[0]
+    counts = collections.Counter(call for thread, call in begun if thread == worker)
+    each = {call for call, count in counts.items() if count > 100}
+    assert each == {"poll", "recvfrom", "sendmsg"}, counts
+    assert all(480 <= counts[call] <= 520 for call in each), counts
 
 
 @pytest.mark.settings(PACKHOUSE_WORKERS="64")
@@ -179,7 +184,7 @@ def test_idle_clients_leave_room_for_new_ones(server):
     request = b"GET /-/livez HTTP/1.1\r\nHost: x\r\n\r\n"
     held = []
     for _ in range(200):
-        sock = socket.create_connection((server.host, server.port), timeout=20)
+        sock = socket.create_connection((server.host, server.port), timeout=PATIENCE)
         sock.sendall(request)
         assert sock.recv(4096).startswith(b"HTTP/1.1 200 ")
         held.append(sock)

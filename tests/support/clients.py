@@ -10,6 +10,7 @@ import urllib.parse
 
 import packages
 from packhouse_server import binary
+from patience import PATIENCE
 
 CACHE = pathlib.Path(os.environ.get("PACKHOUSE_TEST_CACHE")
                      or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
@@ -76,7 +77,7 @@ class Client:
         folder.mkdir(parents=True)
         return folder
 
-    def __call__(self, *arguments, cwd=None, input=None, timeout=120, env=None):
+    def __call__(self, *arguments, cwd=None, input=None, timeout=PATIENCE, env=None):
         command = [*map(str, self.command), *map(str, arguments)]
         done = subprocess.run(command, cwd=cwd or self.folder / "work", timeout=timeout, text=True,
                               env={**self.environment, **(env or {})}, capture_output=True,
@@ -137,7 +138,7 @@ class Pip(Client):
         config.write_text(f"[global]\nindex-url = {self.server.index_url(self.token)}\n")
         self.environment.update({
             "PIP_CONFIG_FILE": str(config), "PIP_CACHE_DIR": str(self.folder / "pip-cache"),
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONNOUSERSITE": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_DEFAULT_TIMEOUT": str(PATIENCE), "PYTHONNOUSERSITE": "1",
         })
 
     def install(self, *arguments):
@@ -181,7 +182,7 @@ class Uv(Client):
 
     def configure(self):
         self.environment.update({
-            "UV_CACHE_DIR": str(self.folder / "uv-cache"), "UV_NO_CONFIG": "1",
+            "UV_CACHE_DIR": str(self.folder / "uv-cache"), "UV_NO_CONFIG": "1", "UV_HTTP_TIMEOUT": str(PATIENCE),
             "UV_DEFAULT_INDEX": self.server.index_url(self.token), "UV_PYTHON_DOWNLOADS": "never",
             "UV_PYTHON": str(PYTHON), "UV_PUBLISH_URL": f"{self.server.url}{self.server.pypi}/",
             "UV_PUBLISH_USERNAME": "__token__", "UV_PUBLISH_PASSWORD": self.token,
@@ -230,7 +231,9 @@ class Curl(Client):
 
     def upload(self, path, place, *options):
         """`place` is package/version/ or package/version/name, as in the URL."""
-        return self("-fsST", path, *self.authorization, *options, f"{self.repository_url}/{place}")
+        # By itself curl waits a second for the "100 Continue", and then sends all the same.
+        return self("-fsST", path, "--expect100-timeout", PATIENCE, *self.authorization, *options,
+                    f"{self.repository_url}/{place}")
 
     def download(self, place, *options):
         """The bytes that curl wrote to a file."""

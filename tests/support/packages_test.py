@@ -8,10 +8,11 @@ import pytest
 import conformance
 import packages
 import shapes
+from patience import PATIENCE
 
 
 def run(*command, cwd=None):
-    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

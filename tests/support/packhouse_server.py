@@ -11,6 +11,7 @@ import time
 import urllib.parse
 
 import wire
+from patience import PATIENCE
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SANITIZER = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
@@ -31,7 +32,7 @@ class Server:
     """`start` is part of making one; `stop` ends it as Ctrl-C does and looks for complaints."""
 
     def __init__(self, folder, org="acme", repo="main", settings=None, preload=None, environment=None,
-                 data=None, start=True, ready_within=20):
+                 data=None, start=True, ready_within=PATIENCE):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = str(data or self.folder / "data")
@@ -65,7 +66,7 @@ class Server:
         """Runs the program on the data directory itself, without what is injected into the server."""
         environment = {k: v for k, v in self.environment.items() if k != "LD_PRELOAD"}
         done = subprocess.run([binary(), *map(str, arguments)], env=environment, text=True,
-                              capture_output=True, timeout=300)
+                              capture_output=True, timeout=PATIENCE)
         if check and done.returncode:
             raise AssertionError(f"packhouse {' '.join(map(str, arguments))}: exit {done.returncode}\n"
                                  f"{done.stdout}{done.stderr}")
@@ -104,7 +105,7 @@ class Server:
     def pid(self):
         return self.process.pid
 
-    def stop(self, within=30):
+    def stop(self, within=PATIENCE):
         """SIGTERM; the server must end with 0 and have nothing on its conscience."""
         if self.process is None:
             return
@@ -145,16 +146,16 @@ class Server:
 
     # What tests ask over HTTP.
 
-    def connect(self, timeout=30):
+    def connect(self, timeout=PATIENCE):
         return wire.Connection(self.host, self.port, timeout)
 
-    def socket(self, timeout=30):
+    def socket(self, timeout=PATIENCE):
         return wire.connect(self.host, self.port, timeout)
 
-    def raw(self, data, timeout=10, half_close=False):
+    def raw(self, data, timeout=PATIENCE, half_close=False):
         return wire.raw(self.host, self.port, data, timeout, half_close)
 
-    def http(self, method, path, body=None, headers=(), token=DEFAULT, timeout=60):
+    def http(self, method, path, body=None, headers=(), token=DEFAULT, timeout=PATIENCE):
         """One request on a connection of its own. With the owner's token, unless `token` is another
         one or None, or `headers` brings an Authorization."""
         pairs = list(headers.items() if isinstance(headers, dict) else headers)

@@ -4,6 +4,8 @@ import http.client
 import json
 import socket
 
+from patience import PATIENCE
+
 
 class Response:
     """An answer, whole. Header names are looked up in any case; `all(name)` keeps repeats."""
@@ -34,7 +36,7 @@ class Response:
 class Connection:
     """One keep-alive connection. The path and the header values go out as they are given."""
 
-    def __init__(self, host, port, timeout=30):
+    def __init__(self, host, port, timeout=PATIENCE):
         self.http = http.client.HTTPConnection(host, port, timeout=timeout)
 
     def request(self, method, path, headers=(), body=None):
@@ -66,13 +68,12 @@ class Connection:
         self.close()
 
 
-def connect(host, port, timeout=30):
+def connect(host, port, timeout=PATIENCE):
     return socket.create_connection((host, port), timeout=timeout)
 
 
-def raw(host, port, data, timeout=10, half_close=False):
-    """Sends bytes, and returns what comes back until the server closes or says nothing more for
-    `timeout` seconds. A reset after the answer is an end like any other."""
+def raw(host, port, data, timeout=PATIENCE, half_close=False):
+    """Sends bytes, and returns what comes back until the server closes. A reset after the answer is an end like any other."""
     with connect(host, port, timeout) as sock:
         try:
             sock.sendall(data)
@@ -84,6 +85,6 @@ def raw(host, port, data, timeout=10, half_close=False):
         try:
             while piece := sock.recv(65536):
                 pieces.append(piece)
-        except (TimeoutError, ConnectionResetError):
+        except ConnectionResetError:
             pass
         return b"".join(pieces)

@@ -154,7 +154,7 @@ static void a_file_moved_away_is_followed_by_a_new_one(void **state)
     access_log_write(log, &example);
     assert_int_equal(rename(path, moved), 0);
     access_log_reopen(log);
-    for (int i = 0; i < 500 && stat(path, &found); i++)
+    for (int i = 0; i < 60000 && stat(path, &found); i++)
         usleep(10000);
     access_log_write(log, &example);
     access_log_close(log);
