@@ -54,7 +54,8 @@ __attribute__((constructor)) static void find_libc_early(void)
 int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct watchdog *watchdog = atomic_load_explicit(&watched, memory_order_acquire);
-    bool is_connection = count == 1 && fds->events & POLLIN && !worker.is_handling && watchdog;
+    bool is_connection = count == 1 && fds->events & POLLIN && !worker.is_handling && watchdog &&
+                         civetweb_workers_is_one();
     int ready;
 
     if (!libc_poll)
@@ -105,7 +106,7 @@ ssize_t recv(int fd, void *buffer, size_t size, int flags)
     if (!libc_recv)
         find_libc();
     got = libc_recv(fd, buffer, size, flags);
-    if (got > 0 && !worker.is_handling) {
+    if (got > 0 && !worker.is_handling && civetweb_workers_is_one()) {
         worker.received += (size_t)got;
         worker.received_end = (const char *)buffer + got;
         note_received(buffer, (size_t)got);

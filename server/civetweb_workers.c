@@ -1,6 +1,7 @@
 #include "server/civetweb_workers.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,10 +32,46 @@ static _Thread_local struct {
 static int (*libc_create)(pthread_t *, const pthread_attr_t *, routine *, void *);
 static int (*libc_join)(pthread_t, void **);
 
+/* The library's threads, those that it makes itself and those that are made here: what the shim
+ * sees on any other is none of its business. */
+static _Thread_local bool is_worker;
+
+struct beginning {
+    routine *run;
+    void *argument;
+};
+
+static void *begin(void *context)
+{
+    struct beginning beginning = *(struct beginning *)context;
+
+    free(context);
+    is_worker = true;
+    return beginning.run(beginning.argument);
+}
+
+bool civetweb_workers_is_one(void)
+{
+    return is_worker;
+}
+
 __attribute__((constructor)) static void find_libc(void)
 {
     *(void **)&libc_create = dlsym(RTLD_NEXT, "pthread_create");
     *(void **)&libc_join = dlsym(RTLD_NEXT, "pthread_join");
+}
+
+static int make(pthread_t *thread, const pthread_attr_t *attributes, routine *run, void *argument)
+{
+    struct beginning *beginning = malloc(sizeof *beginning);
+    int rc;
+
+    if (!beginning)
+        return EAGAIN;
+    *beginning = (struct beginning){run, argument};
+    if ((rc = libc_create(thread, attributes, begin, beginning)))
+        free(beginning);
+    return rc;
 }
 
 int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes,
@@ -48,7 +85,7 @@ int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict at
     caller.repeats = run == caller.last ? caller.repeats + 1 : 1;
     caller.last = run;
     if (caller.repeats <= AT_ONCE || crew.held == crew.capacity)
-        return libc_create(thread, attributes, run, argument);
+        return make(thread, attributes, run, argument);
     crew.run = run;
     crew.arguments[crew.held++] = argument;
     *thread = 0;
@@ -96,7 +133,7 @@ void civetweb_workers_held(void)
 
 static bool make_one(const pthread_attr_t *attributes)
 {
-    return !libc_create(&crew.threads[crew.made], attributes, crew.run, crew.arguments[crew.made]);
+    return !make(&crew.threads[crew.made], attributes, crew.run, crew.arguments[crew.made]);
 }
 
 void civetweb_workers_suffice(size_t connections)

@@ -8,6 +8,7 @@
  * connections are accepted, and joined within mg_stop(), before it frees what they work with. Where
  * the library's calls do not come here, it has made them all itself. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Around mg_start2(), on its thread: of so many workers at most all but a few are put off. */
@@ -19,3 +20,5 @@ void civetweb_workers_suffice(size_t connections);
 /* Around mg_stop(), on its thread. */
 void civetweb_workers_stop(void);
 void civetweb_workers_stopped(void);
+/* Whether this thread is one of the library's. */
+bool civetweb_workers_is_one(void);
