@@ -6,6 +6,8 @@
 
 struct stage;
 
+enum { INGEST_MAX = 160 }; /* at once */
+
 enum document_coding { CODING_IDENTITY, CODING_GZIP };
 
 /* An upstream's document of one package, as it was received. */
@@ -43,12 +45,14 @@ struct ingest {
     const void *sort_key;
     size_t sort_key_length;
     enum file_kind file_kind;
+    bool with_previous; /* kept only where the ingest before it was: a sidecar */
 
     /* Filled: STATUS_OK, or why nothing was kept; the others of the group are not touched. */
     enum status rc;
     struct error error;
 };
-/* Commits them together and returns when they are durable. Files write their pin, or must agree with
+/* Commits them together and returns when they are durable; a document's blob_nonce and package_id are
+ * filled in. Only a main file is pinned. Files write their pin, or must agree with
  * it: STATUS_CONFLICT "bytes-changed", with a critical event, where they do not. STATUS_GONE "removed"
  * for a tombstoned version. */
 enum status catalog_ingest(struct catalog *catalog, struct ingest *ingests, size_t count,
@@ -74,3 +78,15 @@ enum status catalog_walk_tombstones(struct catalog *catalog, int64_t org_id, enu
                                     enum status (*visit)(void *context, const char *version,
                                                          const char *file, struct error *err),
                                     void *context, struct error *err);
+/* STATUS_GONE "removed" where the version or the file is. */
+enum status catalog_check_removed(struct catalog *catalog, int64_t org_id, enum format format,
+                                  const char *name_fold, const char *version, const char *file,
+                                  struct error *err);
+
+/* Bytes that are not what they were said to be: a critical event and its audit row. */
+struct byte_fault {
+    const char *kind; /* "upstream.bytes-changed": the listing against the pin; "upstream.bytes-wrong" */
+    const char *name, *version, *file, *expected, *found; /* digests as text; NULL: not known */
+};
+enum status catalog_report_bytes(struct catalog *catalog, const struct upstream *upstream,
+                                 const struct byte_fault *fault, struct error *err);

@@ -1,6 +1,7 @@
 #include "storage/catalog/publish.h"
 
-#include "storage/blobs/stage_file.h"
+#include "storage/blobs/blob_store.h"
+#include "storage/catalog/blob_row.h"
 #include "storage/catalog/owner.h"
 #include "storage/catalog/tag.h"
 #include "storage/catalog/writer.h"
@@ -136,53 +137,6 @@ static enum status insert_document(struct transaction *tx, const struct publicat
     return db_run(query, err);
 }
 
-static void bind_digest(struct query *query, int index, const struct digests *digests,
-                        enum digest_kind kind, const uint8_t *bytes, size_t size)
-{
-    if (digests->kinds & kind)
-        db_bind_bytes(query, index, bytes, size);
-}
-
-/* Claims the bytes and learns which incarnation won: the one that is live, else ours. Digests that
- * an earlier publish of the same bytes did not need are filled in. */
-static enum status claim_blob(struct transaction *tx, struct stage *stage, int64_t *blob_id,
-                              struct error *err)
-{
-    static const char CLAIM[] =
-        "INSERT INTO blob(sha256, size, state, nonce, touched_us, state_us, sha512, sha1, md5, blake2b)"
-        " VALUES(?1, ?2, 0, ?3, ?4, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(sha256) DO UPDATE SET"
-        " nonce = CASE WHEN blob.state = 0 THEN blob.nonce ELSE excluded.nonce END,"
-        " touched_us = excluded.touched_us,"
-        " state_us = CASE WHEN blob.state = 0 THEN blob.state_us ELSE excluded.state_us END, state = 0,"
-        " sha512 = COALESCE(blob.sha512, excluded.sha512), sha1 = COALESCE(blob.sha1, excluded.sha1),"
-        " md5 = COALESCE(blob.md5, excluded.md5), blake2b = COALESCE(blob.blake2b, excluded.blake2b)"
-        " RETURNING id, nonce";
-    const struct digests *digests = stage_digests(stage);
-    struct query *query = db_query(tx->db, CLAIM);
-    struct blob_name name = stage_name(stage);
-    bool is_ours;
-    enum status rc;
-
-    db_bind_bytes(query, 1, digests->sha256, SHA256_SIZE);
-    db_bind_int(query, 2, stage_size(stage));
-    db_bind_int(query, 3, name.nonce);
-    db_bind_int(query, 4, tx->now_us);
-    bind_digest(query, 5, digests, DIGEST_SHA512, digests->sha512, SHA512_SIZE);
-    bind_digest(query, 6, digests, DIGEST_SHA1, digests->sha1, SHA1_SIZE);
-    bind_digest(query, 7, digests, DIGEST_MD5, digests->md5, MD5_SIZE);
-    bind_digest(query, 8, digests, DIGEST_BLAKE2B, digests->blake2b, BLAKE2B_SIZE);
-    if ((rc = db_next_row(query, err)))
-        return rc;
-    *blob_id = db_int(query, 0);
-    is_ours = db_int(query, 1) == name.nonce;
-    stage_set_kept(stage, is_ours);
-    if ((rc = db_run(query, err)))
-        return rc;
-    if (is_ours && !stage_is_placed(stage))
-        return fail(err, STATUS_BUSY, "try-again", "the stored bytes went away meanwhile; try again");
-    return STATUS_OK;
-}
-
 /* Two paths of an artifact's version that differ only in case cannot live together: targets run
  * Windows too. Elsewhere a name is its own fold. */
 static void fold_name(const struct publication *pub, const char *name, char out[FILE_NAME_MAX])
@@ -207,7 +161,7 @@ static enum status insert_file(struct transaction *tx, struct publication *pub,
     int64_t blob_id;
     enum status rc;
 
-    if ((rc = claim_blob(tx, file->stage, &blob_id, err)))
+    if ((rc = tx_claim_blob(tx, file->stage, &blob_id, NULL, err)))
         return rc;
     fold_name(pub, file->name, fold);
     query = db_query(tx->db, INSERT);
@@ -225,18 +179,6 @@ static enum status insert_file(struct transaction *tx, struct publication *pub,
     return rc == STATUS_CONFLICT ? fail(err, rc, "path-case-collision",
                                         "%s differs only in case from a path that is there", file->name)
                                  : rc;
-}
-
-static enum status add_usage(struct transaction *tx, const struct publication *pub, size_t files,
-                             int64_t bytes, struct error *err)
-{
-    static const char ADD[] = "UPDATE org_usage SET bytes = bytes + ?2, files = files + ?3 WHERE org_id = ?1";
-    struct query *query = db_query(tx->db, ADD);
-
-    db_bind_int(query, 1, pub->repository->org_id);
-    db_bind_int(query, 2, bytes);
-    db_bind_int(query, 3, (int64_t)files);
-    return db_run(query, err);
 }
 
 static enum status record_publish(struct transaction *tx, const struct publication *pub,
@@ -347,7 +289,7 @@ static enum status publish(struct transaction *tx, void *argument, struct error 
             return rc;
     if (pub->first_tag && (rc = tx_set_tag(tx, package_id, pub->first_tag, version_id, true, err)))
         return rc;
-    if ((rc = add_usage(tx, pub, pub->file_count - there, bytes, err)))
+    if ((rc = tx_add_usage(tx, pub->repository->org_id, pub->file_count - there, bytes, err)))
         return rc;
     tx_package_changed(tx, pub->repository->id, pub->name_norm);
     return record_publish(tx, pub, err);

@@ -197,6 +197,22 @@ enum status catalog_find_repository(struct catalog *catalog, const char *org, co
     return rc;
 }
 
+enum status catalog_find_org_name(struct catalog *catalog, int64_t id, struct arena *arena,
+                                  const char **out, struct error *err)
+{
+    static const char FIND[] = "SELECT name FROM org WHERE id = ?1";
+    struct reading reading;
+    enum status rc;
+
+    if ((rc = reading_begin(catalog, FIND, &reading, err)))
+        return rc;
+    db_bind_int(reading.query, 1, id);
+    if (!(rc = reading_one(&reading, "the org", "of this number", err)))
+        *out = arena_copy(arena, db_text(reading.query, 0));
+    reading_end(&reading);
+    return rc;
+}
+
 enum status catalog_find_org(struct catalog *catalog, const char *name, struct arena *arena,
                              struct org *out, struct error *err)
 {

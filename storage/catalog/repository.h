@@ -37,6 +37,8 @@ enum status catalog_find_repository(struct catalog *catalog, const char *org, co
                                     struct error *err);
 enum status catalog_find_org(struct catalog *catalog, const char *name, struct arena *arena,
                              struct org *out, struct error *err);
+enum status catalog_find_org_name(struct catalog *catalog, int64_t id, struct arena *arena,
+                                  const char **out, struct error *err);
 
 /* Lists in order of name, after this name, at most limit. */
 enum status catalog_list_orgs(struct catalog *catalog, const char *after, size_t limit,

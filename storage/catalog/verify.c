@@ -82,6 +82,7 @@ static enum status check_blobs(struct verification *v, struct error *err)
 {
     static const char LIST[] = "SELECT b.sha256, b.nonce, b.size, b.state,"
                                " EXISTS(SELECT 1 FROM file f WHERE f.blob_id = b.id AND f.state = 0)"
+                               " OR EXISTS(SELECT 1 FROM upstream_document u WHERE u.body_blob = b.id)"
                                " FROM blob b";
     static const char COUNT[] = "SELECT count(*) FROM blob";
     char hex[2 * SHA256_SIZE + 1];
