@@ -47,6 +47,11 @@ struct settings {
     int64_t upstream_connections;
     int64_t upstream_connect_timeout_ms, upstream_first_byte_timeout_ms, upstream_stall_timeout_ms;
     int64_t upstream_retries;
+    /* What is kept of upstreams. */
+    int64_t upstream_fresh_ms, upstream_stale_ms, upstream_stale_if_error_ms;
+    int64_t upstream_document_max, upstream_document_ratio_max;
+    int64_t upstream_verify_first_max, upstream_file_max; /* the second: 0 is none */
+    int64_t upstream_refuse_percent, upstream_refuse_bytes;
 
     /* What the client commands read. "": not given. */
     char *url, *token, *repo;

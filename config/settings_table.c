@@ -11,6 +11,7 @@
 #define TiB (1024 * GiB)
 #define SECOND INT64_C(1000)
 #define HOUR (3600 * SECOND)
+#define DAY (24 * HOUR)
 #define AT(field) offsetof(struct settings, field)
 
 enum { TEXT_MAX = 4096, NAME_MAX_LENGTH = 40 };
@@ -151,6 +152,26 @@ const struct setting settings_table[] = {
      .decides = "How often a request that failed is made again, and a file that broke off is resumed."},
     {"upstream_ca_file", SETTING_PATH, AT(upstream_ca_file), "", 0, 0,
      .decides = "A file of certificates (PEM) that upstreams' ones must descend from. Unset: the system's."},
+
+    {"upstream_fresh", SETTING_DURATION, AT(upstream_fresh_ms), "5m", 0, 365 * DAY,
+     .decides = "An upstream is not asked again for a document that is younger than this."},
+    {"upstream_stale", SETTING_DURATION, AT(upstream_stale_ms), "24h", 0, 365 * DAY,
+     .decides = "For this long after that a document is served at once, and refreshed in the background."},
+    {"upstream_stale_if_error", SETTING_DURATION, AT(upstream_stale_if_error_ms), "7d", 0, 3650 * DAY,
+     .decides = "For this long a document is served while its upstream fails."},
+    {"upstream_document_max", SETTING_SIZE, AT(upstream_document_max), "512 MiB", 1 * MiB, 1 * TiB,
+     .decides = "The largest document of an upstream, inflated."},
+    {"upstream_document_ratio_max", SETTING_INTEGER, AT(upstream_document_ratio_max), "200", 2, 1000000,
+     .decides = "How many times its size a document of an upstream may inflate to, above 1 MiB."},
+    {"upstream_verify_first_max", SETTING_SIZE, AT(upstream_verify_first_max), "8 MiB", 1 * MiB, 16 * TiB,
+     .decides = "Files of upstreams up to this size are verified before a client gets a byte; of larger ones the "
+     "last 256 KiB wait for that."},
+    {"upstream_file_max", SETTING_SIZE, AT(upstream_file_max), "0", 0, 16 * TiB,
+     .decides = "The largest file that is fetched from an upstream. 0: no limit."},
+    {"upstream_refuse_percent", SETTING_INTEGER, AT(upstream_refuse_percent), "5", 0, 99,
+     .decides = "With less free space than this share, or than upstream_refuse_bytes, nothing is fetched from upstreams."},
+    {"upstream_refuse_bytes", SETTING_SIZE, AT(upstream_refuse_bytes), "5 GiB", 0, 1024 * TiB,
+     .decides = "With less free space than this, or than upstream_refuse_percent, nothing is fetched from upstreams."},
 
     {"url", SETTING_TEXT, AT(url), "", 0, 0,
      .decides = "The server to talk to.", .complaint = bad_url, .group = SETTING_CLIENT},

@@ -1,5 +1,7 @@
 #include "server/routes.h"
 
+#include "protocols/npm/upstream.h"
+#include "protocols/pypi/pypi.h"
 #include "server/admin/admin.h"
 #include "server/health.h"
 #include "server/router.h"
@@ -8,6 +10,8 @@ const struct mount *const mounts[] = {
     &npm_mount, &pypi_mount, &artifacts_mount, &admin_mount, &health_mount,
 };
 const size_t mount_count = sizeof mounts / sizeof *mounts;
+
+const struct mirror_format *const mirror_formats[] = {&npm_mirror_format, &pypi_mirror_format, NULL};
 
 static const char *const access_names[] = {
     [ACCESS_UNDECIDED] = "undecided",

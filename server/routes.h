@@ -6,6 +6,10 @@
 extern const struct mount *const mounts[];
 extern const size_t mount_count;
 
+struct mirror_format;
+/* How each format asks its upstreams; ends with NULL. */
+extern const struct mirror_format *const mirror_formats[];
+
 /* Prints the tables for people. */
 void routes_print(FILE *out);
 /* Prints them as JSON, one row an object: what the OpenAPI page and the walls are tested

@@ -10,6 +10,10 @@
 #include "server/metrics.h"
 #include "server/routes.h"
 #include "storage/catalog/writer.h"
+#include "storage/memory/secret.h"
+#include "storage/mirror/mirror.h"
+#include "storage/remote/fetcher.h"
+#include "version.inc"
 
 #include <errno.h>
 #include <signal.h>
@@ -30,6 +34,7 @@ struct house {
     struct dispatcher *dispatcher;
     struct listener *listener;
     struct jobs *jobs;
+    struct mirror *mirror;
     struct service service;
 };
 
@@ -84,6 +89,48 @@ static enum status open_storage(struct house *house, struct error *err)
     return STATUS_OK;
 }
 
+/* Who meets this name in an answer's Via asks itself. */
+static void make_pseudonym(char out[32])
+{
+    snprintf(out, 32, "packhouse-%016llx", (unsigned long long)secret_random_u64());
+}
+
+static enum status open_mirror(struct house *house, struct error *err)
+{
+    const struct settings *settings = house->settings;
+    char via[32];
+    const struct fetcher_options fetching = {
+        .allow_addresses = settings->upstream_allow_addresses,
+        .user_agent = "packhouse/" PACKHOUSE_VERSION,
+        .via = via,
+        .ca_file = settings->upstream_ca_file,
+        .connections_per_host = (int)settings->upstream_connections,
+        .connect_timeout_ms = settings->upstream_connect_timeout_ms,
+        .first_byte_timeout_ms = settings->upstream_first_byte_timeout_ms,
+        .stall_timeout_ms = settings->upstream_stall_timeout_ms,
+        .retries = (int)settings->upstream_retries,
+    };
+    struct mirror_options options = {
+        .catalog = house->catalog,
+        .formats = mirror_formats,
+        .fresh_us = settings->upstream_fresh_ms * 1000,
+        .stale_us = settings->upstream_stale_ms * 1000,
+        .stale_if_error_us = settings->upstream_stale_if_error_ms * 1000,
+        .document_max = settings->upstream_document_max,
+        .document_ratio_max = settings->upstream_document_ratio_max,
+        .verify_first_max = settings->upstream_verify_first_max,
+        .file_max = settings->upstream_file_max,
+        .refuse_bytes = settings->upstream_refuse_bytes,
+        .refuse_percent = (int)settings->upstream_refuse_percent,
+    };
+    enum status rc;
+
+    make_pseudonym(via);
+    if ((rc = fetcher_start(&fetching, &options.fetcher, err)))
+        return rc;
+    return mirror_start(&options, &house->mirror, err);
+}
+
 static enum status open_door(struct house *house, struct error *err)
 {
     const struct settings *settings = house->settings;
@@ -102,6 +149,7 @@ static enum status open_door(struct house *house, struct error *err)
     house->metrics = metrics_new(mounts, mount_count);
     house->service = (struct service){.catalog = house->catalog,
                                       .documents = house->documents,
+                                      .mirror = house->mirror,
                                       .settings = settings,
                                       .metrics = house->metrics};
     if ((rc = dispatcher_new(&house->service, mounts, mount_count, &house->dispatcher, err)))
@@ -172,6 +220,7 @@ static void close_house(struct house *house)
 {
     listener_stop(house->listener, house->settings->shutdown_grace_ms);
     jobs_stop(house->jobs);
+    mirror_stop(house->mirror);
     catalog_close(house->catalog);
     dispatcher_free(house->dispatcher);
     document_cache_free(house->documents);
@@ -204,6 +253,8 @@ static int serve(struct command_call *call)
     warn_of_unknown_variables();
     raise_descriptor_limit();
     if ((rc = open_storage(&house, &err)))
+        goto done;
+    if ((rc = open_mirror(&house, &err)))
         goto done;
     if ((rc = open_door(&house, &err)))
         goto done;

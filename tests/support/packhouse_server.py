@@ -47,6 +47,9 @@ class Server:
             del self.environment[name]
         # With a sanitizer, 1,280 workers cost every start and stop a quarter of a second.
         self.environment["PACKHOUSE_WORKERS"] = "128"
+        # A machine for tests may have a small disk, and their upstreams are on the loopback.
+        self.environment["PACKHOUSE_UPSTREAM_REFUSE_BYTES"] = "0"
+        self.environment["PACKHOUSE_UPSTREAM_REFUSE_PERCENT"] = "0"
         self.environment.update(settings or {})
         self.environment.update(environment or {})
         if preload:
