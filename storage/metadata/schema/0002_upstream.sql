@@ -10,8 +10,10 @@ CREATE TABLE upstream(repository_id I64 PRIMARY KEY REFERENCES repository(id), f
   is_offline I64 NOT NULL DEFAULT 0, credential BIN, created_us I64 NOT NULL,
   removed_us I64 NOT NULL DEFAULT 0) PLAIN;
 -- Where a repository looks for what it has not got itself, in order of position.
-CREATE TABLE source(repository_id I64 NOT NULL REFERENCES repository(id), position I64 NOT NULL,
-  source_id I64 NOT NULL REFERENCES repository(id), PRIMARY KEY(repository_id, source_id)) ROWLESS;
+-- The key's columns first: SQLite 3.40's integrity_check else takes what is behind them for NULL.
+CREATE TABLE source(repository_id I64 NOT NULL REFERENCES repository(id),
+  source_id I64 NOT NULL REFERENCES repository(id), position I64 NOT NULL,
+  PRIMARY KEY(repository_id, source_id)) ROWLESS;
 CREATE INDEX source_used ON source(source_id);
 -- A name has one owner: upstream_id, or NULL for the org itself. name_fold: npm's case and PEP 503 folded.
 CREATE TABLE owner(org_id I64 NOT NULL REFERENCES org(id), format I64 NOT NULL, name_fold TXT NOT NULL,
