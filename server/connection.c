@@ -114,7 +114,7 @@ bool connection_send_file(struct connection *connection, const void *head, size_
     if (connection->fd < 0)
         return connection_send(connection, head, head_length, NULL, 0) &&
                copy_file(connection, file, offset, length);
-    if (!send_pieces(connection, &piece, 1, MSG_MORE))
+    if (head_length && !send_pieces(connection, &piece, 1, MSG_MORE))
         return false;
     while (length) {
         ssize_t sent = sendfile(connection->fd, file, &at,

@@ -13,6 +13,7 @@
 #include "storage/memory/arena.h"
 #include "storage/memory/secret.h"
 #include "storage/memory/strbuf.h"
+#include "storage/mirror/mirror.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -194,6 +195,25 @@ static void write_head(struct exchange *exchange, struct strbuf *head)
     strbuf_bytes(head, "\r\n\r\n", 4);
 }
 
+/* As it comes in; the promised length is kept only by what is verified. */
+static bool send_arriving(struct connection *connection, const struct strbuf *head,
+                          const struct response *res)
+{
+    int64_t at = res->offset, end = res->offset + res->file_length, available;
+    size_t head_length = head->length;
+
+    while (at < end) {
+        if (mirror_file_wait(res->arriving, at, &available, NULL))
+            return false;
+        available = available < end ? available : end;
+        if (!connection_send_file(connection, head->data, head_length, res->fd, at, available - at))
+            return false;
+        head_length = 0;
+        at = available;
+    }
+    return !head_length || connection_send(connection, head->data, head_length, NULL, 0);
+}
+
 /* Whether the answer is on its way, whole. */
 static bool send_answer(struct exchange *exchange, struct connection *connection)
 {
@@ -206,7 +226,9 @@ static bool send_answer(struct exchange *exchange, struct connection *connection
     write_head(exchange, &head);
     if (strbuf_failed(&head))
         return false;
-    if (has_body && res->fd >= 0)
+    if (has_body && res->arriving)
+        is_sent = send_arriving(connection, &head, res);
+    else if (has_body && res->fd >= 0)
         is_sent = connection_send_file(connection, head.data, head.length, res->fd, res->offset,
                                        res->file_length);
     else

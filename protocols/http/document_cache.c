@@ -19,6 +19,7 @@ enum {
     GZIP_MIN = 512, /* below, the answer fits one packet either way */
     ETAG_BYTES = 16,
     WHOLE_SHARE = 4, /* a document larger than this part of the cache is not kept */
+    STREAM_FROM = 16 << 20, /* larger texts are compressed as they are made, and never held whole */
 };
 static const size_t RENDER_MAX = (size_t)1 << 30;
 
@@ -36,6 +37,7 @@ struct entry {
     struct entry *newer, *older; /* in its shard, once rendered */
     int64_t repository_id;
     int kind;
+    uint64_t generation;
     unsigned references;
     bool is_linked, is_done, is_counted, was_used;
     const struct document *document;
@@ -69,21 +71,32 @@ static void *or_abort(void *memory)
     return memory;
 }
 
-/* Takes over text, which is on the heap. */
-static const struct document *make(char *text, size_t length, int64_t modified_us)
+static struct kept *make_kept(struct digester *digester, size_t length, int64_t modified_us)
 {
     struct kept *kept = or_abort(calloc(1, sizeof *kept));
-    uint8_t digest[SHA256_SIZE];
-    char *fitting;
+    struct digests digests;
 
-    digest_sha256(text, length, digest);
+    digester_finish(digester, &digests);
+    digester_free(digester);
     kept->etag[0] = '"';
-    digest_hex(digest, ETAG_BYTES, kept->etag + 1);
+    digest_hex(digests.sha256, ETAG_BYTES, kept->etag + 1);
     kept->etag[1 + 2 * ETAG_BYTES] = '"';
     atomic_init(&kept->references, 1);
     kept->document.etag = kept->etag;
     kept->document.modified_us = modified_us;
     kept->document.plain_length = length;
+    return kept;
+}
+
+/* Takes over text, which is on the heap. */
+static const struct document *make(char *text, size_t length, int64_t modified_us)
+{
+    struct digester *digester = digester_new(DIGEST_SHA256);
+    struct kept *kept;
+    char *fitting;
+
+    digester_update(digester, text, length);
+    kept = make_kept(digester, length, modified_us);
     if (length >= GZIP_MIN) {
         char *gzip = gzip_compress(text, length, &kept->document.gzip_length);
 
@@ -99,6 +112,44 @@ static const struct document *make(char *text, size_t length, int64_t modified_u
     fitting = realloc(text, length + 1);
     kept->document.plain = fitting ? fitting : text;
     return &kept->document;
+}
+
+/* A text too large to be held: what has been made of it is digested and compressed at once. */
+struct stream {
+    struct digester *digester; /* NULL until it proves large */
+    struct gzip_writer *gzip;
+    size_t length;
+};
+
+static void drain(void *context, const void *bytes, size_t length)
+{
+    struct stream *stream = context;
+
+    if (!stream->digester) {
+        stream->digester = digester_new(DIGEST_SHA256);
+        stream->gzip = gzip_writer_new();
+    }
+    stream->length += length;
+    digester_update(stream->digester, bytes, length);
+    gzip_writer_add(stream->gzip, bytes, length);
+}
+
+static const struct document *make_streamed(struct stream *stream, int64_t modified_us)
+{
+    struct kept *kept = make_kept(stream->digester, stream->length, modified_us);
+
+    kept->document.gzip = gzip_writer_finish(stream->gzip, &kept->document.gzip_length);
+    return &kept->document;
+}
+
+static void abandon(struct stream *stream)
+{
+    size_t length;
+
+    if (!stream->digester)
+        return;
+    digester_free(stream->digester);
+    free(gzip_writer_finish(stream->gzip, &length));
 }
 
 const struct document *document_new(const char *text, size_t length, int64_t modified_us)
@@ -213,6 +264,7 @@ static struct entry *link_entry(struct entry **bucket, const struct document_key
 
     entry->repository_id = key->repository_id;
     entry->kind = key->kind;
+    entry->generation = key->generation;
     memcpy(entry->name, key->name, size);
     pthread_cond_init(&entry->done, NULL);
     entry->references = 2; /* the bucket's and the renderer's */
@@ -284,6 +336,7 @@ static void make_room(struct document_cache *cache)
 static enum status render_now(struct document_cache *cache, document_render render, void *context,
                               const struct document **out, struct error *err)
 {
+    struct stream stream = {0};
     struct strbuf text;
     int64_t modified_us = 0;
     size_t length;
@@ -292,11 +345,20 @@ static enum status render_now(struct document_cache *cache, document_render rend
 
     atomic_fetch_add(&cache->renders, 1);
     strbuf_init(&text, NULL, RENDER_MAX);
-    if (!(rc = render(context, &text, &modified_us, err)) && strbuf_failed(&text))
+    strbuf_drain(&text, STREAM_FROM, drain, &stream);
+    if (!(rc = render(context, &text, &modified_us, err)) &&
+        (strbuf_failed(&text) || stream.length > RENDER_MAX))
         rc = fail(err, STATUS_INTERNAL, "", "a document passes %zu bytes", RENDER_MAX);
     if (rc) {
+        abandon(&stream);
         strbuf_free(&text);
         return rc;
+    }
+    if (stream.digester) {
+        drain(&stream, text.data, text.length);
+        strbuf_free(&text);
+        *out = make_streamed(&stream, modified_us);
+        return STATUS_OK;
     }
     bytes = strbuf_detach(&text, &length);
     *out = make(bytes, length, modified_us);
@@ -361,7 +423,11 @@ enum status document_cache_get(struct document_cache *cache, const struct docume
     enum status rc;
 
     pthread_mutex_lock(&shard->lock);
-    if ((entry = find(*bucket, key))) {
+    if ((entry = find(*bucket, key)) && entry->generation != key->generation) {
+        unlink_found(cache, shard, entry);
+        entry = NULL;
+    }
+    if (entry) {
         entry->references++;
         entry->was_used = true;
         atomic_fetch_add_explicit(entry->is_done ? &cache->hits : &cache->misses, 1,
@@ -379,6 +445,27 @@ enum status document_cache_get(struct document_cache *cache, const struct docume
     if (renders)
         make_room(cache);
     return rc;
+}
+
+void document_set_fresh(const struct document *document, int64_t until_us)
+{
+    struct kept *kept = (struct kept *)(uintptr_t)document;
+
+    atomic_store(&kept->document.fresh_until_us, until_us);
+}
+
+void document_cache_drop(struct document_cache *cache, const struct document_key *key,
+                         const struct document *document)
+{
+    uint64_t sum = hash(cache, key->repository_id, key->name);
+    struct shard *shard = shard_of(cache, sum);
+    struct entry *entry;
+
+    pthread_mutex_lock(&shard->lock);
+    entry = find(*bucket_of(shard, sum), key);
+    if (entry && entry->document == document)
+        unlink_found(cache, shard, entry);
+    pthread_mutex_unlock(&shard->lock);
 }
 
 static void forget(struct document_cache *cache, int64_t repository_id, const char *name)

@@ -16,12 +16,14 @@ struct document {
     const char *gzip;  /* NULL for small texts, where it would not pay */
     size_t gzip_length;
     int64_t modified_us; /* 0: not known */
+    _Atomic int64_t fresh_until_us; /* of what came from an upstream; 0: exact, until it is forgotten */
 };
 
 struct document_key {
     int64_t repository_id;
     int kind;         /* an enum of the protocol; see document_kind */
     const char *name; /* normalised package name; "" for documents of the whole repository */
+    uint64_t generation; /* what was rendered under another one is rendered anew */
 };
 
 enum document_kind {
@@ -50,6 +52,11 @@ enum status document_cache_get(struct document_cache *cache, const struct docume
                                document_render render, void *context,
                                const struct document **out, struct error *err);
 void document_release(const struct document *document);
+/* Moves the time on until which it may be served without asking its upstream again. */
+void document_set_fresh(const struct document *document, int64_t until_us);
+/* Forgets this document, where it is still the one that is kept. */
+void document_cache_drop(struct document_cache *cache, const struct document_key *key,
+                         const struct document *document);
 
 /* Forgets every kind of document of this package, and the whole repository's ("" names). Called by
  * the writer after COMMIT, before the publisher gets its answer. */

@@ -7,6 +7,7 @@
 #include "storage/memory/arena.h"
 #include "storage/memory/gzip.h"
 #include "storage/memory/strbuf.h"
+#include "storage/mirror/mirror.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+
+enum { INFLATE_MAX = 16 << 20 }; /* in memory */
 
 static const struct {
     int code;
@@ -72,7 +75,9 @@ void response_init(struct response *res)
 
 void response_release(struct response *res)
 {
-    if (res->fd >= 0)
+    if (res->arriving)
+        mirror_file_close(res->arriving); /* with its descriptor */
+    else if (res->fd >= 0)
         close(res->fd);
     if (res->document)
         document_release(res->document);
@@ -195,20 +200,33 @@ static const char *visibility(const struct request *req)
     return req->repository && req->repository->anonymous_read ? "public" : "private";
 }
 
-enum status respond_file(struct request *req, struct response *res, const struct stored_file *file,
-                         const char *content_type)
+/* A file on its way in may be known by another digest only, until it is whole. */
+static void default_etag(struct request *req, struct response *res, const struct digests *digests)
 {
-    struct header *etag = find_header(res, "ETag");
+    bool by_sha512 = !(digests->kinds & DIGEST_SHA256) && digests->kinds & DIGEST_SHA512;
     char hex[DIGEST_HEX_MAX];
-    struct byte_range range;
+
+    if (find_header(res, "ETag"))
+        return;
+    if (by_sha512)
+        digest_hex(digests->sha512, SHA512_SIZE, hex);
+    else
+        digest_hex(digests->sha256, SHA256_SIZE, hex);
+    response_header_format(req, res, "ETag", "\"%s:%s\"", by_sha512 ? "sha512" : "sha256", hex);
+}
+
+/* All but where the bytes are. *range is empty where none are to be sent. */
+static enum status begin_file(struct request *req, struct response *res,
+                              const struct stored_file *file, const char *content_type,
+                              struct byte_range *range)
+{
     enum range_outcome outcome;
+    struct header *etag;
     enum status rc;
 
-    if (!etag) {
-        digest_hex(file->digests.sha256, SHA256_SIZE, hex);
-        response_header_format(req, res, "ETag", "\"sha256:%s\"", hex);
-        etag = find_header(res, "ETag");
-    }
+    *range = (struct byte_range){0};
+    default_etag(req, res, &file->digests);
+    etag = find_header(res, "ETag");
     if (!find_header(res, "Cache-Control"))
         response_header_format(req, res, "Cache-Control", "%s, max-age=31536000, immutable",
                                visibility(req));
@@ -216,7 +234,7 @@ enum status respond_file(struct request *req, struct response *res, const struct
     if (conditions_end_it(req, res, etag->value, file->created_us, &rc))
         return rc;
 
-    outcome = range_of_request(req, etag->value, file->size, &range);
+    outcome = range_of_request(req, etag->value, file->size, range);
     if (outcome == RANGE_UNSATISFIABLE) {
         response_header_format(req, res, "Content-Range", "bytes */%lld", (long long)file->size);
         return fail(&req->error, STATUS_RANGE, "", "the file has %lld bytes",
@@ -225,20 +243,54 @@ enum status respond_file(struct request *req, struct response *res, const struct
     response_header(req, res, "Content-Type", content_type);
     if (outcome == RANGE_PART)
         response_header_format(req, res, "Content-Range", "bytes %lld-%lld/%lld",
-                               (long long)range.offset,
-                               (long long)(range.offset + range.length - 1), (long long)file->size);
+                               (long long)range->offset,
+                               (long long)(range->offset + range->length - 1),
+                               (long long)file->size);
     if (req->method == METHOD_HEAD) {
         res->announced_length = file->size;
-    } else if (file->bytes) {
-        set_body(req, res, (const char *)file->bytes + range.offset, (size_t)range.length);
-    } else if (file->size > 0) {
-        if ((rc = catalog_open_file(req->service->catalog, file, &res->fd, &req->error)))
-            return rc;
-        res->offset = range.offset;
-        res->file_length = range.length;
+        range->length = 0;
     }
     res->code = outcome == RANGE_PART ? 206 : 200;
     return STATUS_OK;
+}
+
+static void send_range(struct response *res, int fd, const struct byte_range *range)
+{
+    res->fd = fd;
+    res->offset = range->offset;
+    res->file_length = range->length;
+}
+
+enum status respond_file(struct request *req, struct response *res, const struct stored_file *file,
+                         const char *content_type)
+{
+    struct byte_range range;
+    enum status rc;
+    int fd;
+
+    if ((rc = begin_file(req, res, file, content_type, &range)) || !range.length)
+        return rc;
+    if (file->bytes) {
+        set_body(req, res, (const char *)file->bytes + range.offset, (size_t)range.length);
+        return STATUS_OK;
+    }
+    if ((rc = catalog_open_file(req->service->catalog, file, &fd, &req->error)))
+        return rc;
+    send_range(res, fd, &range);
+    return STATUS_OK;
+}
+
+enum status respond_arriving_file(struct request *req, struct response *res,
+                                  struct mirror_file *arriving, const struct stored_file *file,
+                                  const char *content_type)
+{
+    struct byte_range range;
+    enum status rc = begin_file(req, res, file, content_type, &range);
+
+    res->arriving = arriving;
+    if (!rc && range.length)
+        send_range(res, mirror_file_fd(arriving), &range);
+    return rc;
 }
 
 /* A strong ETag names one sequence of bytes (RFC 9110 8.8.3), so the compressed form has its own.
@@ -250,6 +302,32 @@ static const char *document_etag(struct request *req, const struct document *doc
     if (!gzip)
         return document->etag;
     return arena_format(req->arena, "%.*s-gz\"", (int)(length - 1), document->etag);
+}
+
+/* A text too large to be held is inflated into a file without a name. */
+static enum status inflate_to_file(const struct document *document, int *fd, struct error *err)
+{
+    struct memory_reader source;
+    struct reader *reader;
+    FILE *file = tmpfile();
+    char piece[64 * 1024];
+    size_t got;
+    enum status rc;
+
+    if (!file)
+        return fail_errno(err, "could not make a temporary file");
+    memory_reader_init(&source, document->gzip, document->gzip_length);
+    reader = gzip_reader_new(&source.reader, &(struct gzip_limits){0});
+    while (!(rc = reader_read(reader, piece, sizeof piece, &got, err)) && got)
+        if (fwrite(piece, 1, got, file) != got) {
+            rc = fail_errno(err, "could not write a temporary file");
+            break;
+        }
+    reader_close(reader);
+    if (!rc && (fflush(file) || (*fd = dup(fileno(file))) < 0))
+        rc = fail_errno(err, "could not write a temporary file");
+    fclose(file);
+    return rc;
 }
 
 enum status respond_document(struct request *req, struct response *res,
@@ -274,6 +352,10 @@ enum status respond_document(struct request *req, struct response *res,
         set_body(req, res, document->gzip, document->gzip_length);
     } else if (document->plain || req->method == METHOD_HEAD) {
         set_body(req, res, document->plain, length);
+    } else if (length > INFLATE_MAX) {
+        if ((rc = inflate_to_file(document, &res->fd, &req->error)))
+            return rc;
+        res->file_length = (int64_t)length;
     } else {
         if (!(res->inflated = malloc(length)))
             return fail_errno(&req->error, "a document of %zu bytes finds no memory", length);

@@ -49,6 +49,59 @@ enum status gzip_expand(const void *gzip, size_t gzip_length, void *out, size_t 
     return STATUS_OK;
 }
 
+struct gzip_writer {
+    z_stream stream;
+    char *out;
+    size_t length, capacity;
+};
+
+enum { GZIP_WINDOW = 15 + 16, FAST_LEVEL = 4 }; /* zlib: 16 asks for gzip; large texts pay by time */
+
+struct gzip_writer *gzip_writer_new(void)
+{
+    struct gzip_writer *writer = or_abort(calloc(1, sizeof *writer));
+
+    if (deflateInit2(&writer->stream, FAST_LEVEL, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) !=
+        Z_OK)
+        or_abort(NULL);
+    return writer;
+}
+
+static void deflate_all(struct gzip_writer *writer, int flush)
+{
+    do {
+        if (writer->capacity - writer->length < BUFFER_SIZE) {
+            writer->capacity = writer->capacity * 3 / 2 + 2 * BUFFER_SIZE;
+            writer->out = or_abort(realloc(writer->out, writer->capacity));
+        }
+        writer->stream.next_out = (unsigned char *)writer->out + writer->length;
+        writer->stream.avail_out = (uInt)(writer->capacity - writer->length);
+        deflate(&writer->stream, flush);
+        writer->length = writer->capacity - writer->stream.avail_out;
+    } while (!writer->stream.avail_out);
+}
+
+void gzip_writer_add(struct gzip_writer *writer, const void *bytes, size_t length)
+{
+    writer->stream.next_in = (unsigned char *)(uintptr_t)bytes;
+    writer->stream.avail_in = (uInt)length;
+    deflate_all(writer, Z_NO_FLUSH);
+}
+
+void *gzip_writer_finish(struct gzip_writer *writer, size_t *length)
+{
+    void *out, *fitting;
+
+    writer->stream.avail_in = 0;
+    deflate_all(writer, Z_FINISH);
+    deflateEnd(&writer->stream);
+    *length = writer->length;
+    out = writer->out;
+    free(writer);
+    fitting = realloc(out, *length);
+    return fitting ? fitting : out;
+}
+
 struct gzip_reader {
     struct reader reader;
     struct reader *source;

@@ -15,6 +15,13 @@ void *gzip_compress(const void *bytes, size_t length, size_t *out_length);
 enum status gzip_expand(const void *gzip, size_t gzip_length, void *out, size_t length,
                         struct error *err);
 
+/* The same in pieces, for what is too large to be held whole. */
+struct gzip_writer;
+struct gzip_writer *gzip_writer_new(void); /* never NULL */
+void gzip_writer_add(struct gzip_writer *writer, const void *bytes, size_t length);
+/* Ends and frees the writer; the caller free()s the gzip. */
+void *gzip_writer_finish(struct gzip_writer *writer, size_t *length);
+
 /* What foreign gzip may become. Beyond: STATUS_TOO_LARGE "inflated-too-large". */
 struct gzip_limits {
     uint64_t bytes; /* inflated; 0: no limit */

@@ -46,12 +46,29 @@ bool strbuf_failed(const struct strbuf *buf)
     return buf->failed;
 }
 
+void strbuf_drain(struct strbuf *buf, size_t at,
+                  void (*drain)(void *context, const void *bytes, size_t length), void *context)
+{
+    buf->drain = drain;
+    buf->drain_context = context;
+    buf->drain_at = at;
+}
+
+static void drain_all_but_one(struct strbuf *buf)
+{
+    buf->drain(buf->drain_context, buf->data, buf->length - 1);
+    buf->data[0] = buf->data[buf->length - 1];
+    buf->length = 1;
+}
+
 /* Makes room for more bytes and the NUL; false where the cap forbids it. */
 static bool reserve(struct strbuf *buf, size_t more)
 {
     size_t needed, capacity;
     char *data;
 
+    if (buf->drain && buf->length >= buf->drain_at && buf->length > 1)
+        drain_all_but_one(buf);
     if (buf->failed || more > buf->cap - buf->length) {
         buf->failed = true;
         return false;

@@ -10,6 +10,9 @@ struct strbuf {
     char *data;          /* NUL behind length bytes; never NULL after strbuf_init() */
     size_t length, capacity, cap;
     bool failed; /* more than cap was added; data holds what fitted */
+    void (*drain)(void *context, const void *bytes, size_t length); /* NULL: all is held */
+    void *drain_context;
+    size_t drain_at;
 };
 
 /* cap is in bytes, without the final NUL. arena may be NULL, for documents that outlive a request. */
@@ -19,6 +22,10 @@ void strbuf_free(struct strbuf *buf);
 char *strbuf_detach(struct strbuf *buf, size_t *length);
 void strbuf_clear(struct strbuf *buf);
 bool strbuf_failed(const struct strbuf *buf);
+/* From now on, what is held is handed to drain, but for its last byte, whenever more is added to at
+ * bytes or more. Who renders into such a buffer may look at its last byte, and no further back. */
+void strbuf_drain(struct strbuf *buf, size_t at,
+                  void (*drain)(void *context, const void *bytes, size_t length), void *context);
 
 void strbuf_bytes(struct strbuf *buf, const void *bytes, size_t length);
 void strbuf_text(struct strbuf *buf, const char *text);

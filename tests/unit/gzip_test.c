@@ -151,6 +151,28 @@ static void a_bomb_is_stopped(void **state)
     free(gzip);
 }
 
+static void pieces_make_the_gzip_of_the_whole(void **state)
+{
+    struct gzip_writer *writer = gzip_writer_new();
+    size_t length, size = 3000000;
+    char *text = malloc(size), *back = malloc(size);
+    struct error err = {0};
+    void *gzip;
+
+    (void)state;
+    for (size_t i = 0; i < size; i++)
+        text[i] = (char)(i * i >> 7);
+    for (size_t at = 0; at < size; at += 70001)
+        gzip_writer_add(writer, text + at, size - at < 70001 ? size - at : 70001);
+    gzip = gzip_writer_finish(writer, &length);
+    assert_true(length < size);
+    assert_int_equal(gzip_expand(gzip, length, back, size, &err), STATUS_OK);
+    assert_memory_equal(text, back, size);
+    free(gzip);
+    free(text);
+    free(back);
+}
+
 static void a_small_document_may_repeat_itself(void **state)
 {
     size_t size = 500000, length;
@@ -174,6 +196,7 @@ int main(void)
         cmocka_unit_test(a_gzip_that_is_cut_or_changed_is_refused),
         cmocka_unit_test(a_bomb_is_stopped),
         cmocka_unit_test(a_small_document_may_repeat_itself),
+        cmocka_unit_test(pieces_make_the_gzip_of_the_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,32 @@ static void foreign_text_stays_inside_its_quotes(void **state)
     arena_free(arena);
 }
 
+static void see_drained(void *context, const void *bytes, size_t length)
+{
+    strbuf_bytes(context, bytes, length);
+}
+
+static void what_is_drained_comes_out_in_order(void **state)
+{
+    struct strbuf all, drained, buf;
+
+    (void)state;
+    strbuf_init(&all, NULL, 1 << 20);
+    strbuf_init(&drained, NULL, 1 << 20);
+    strbuf_init(&buf, NULL, 1 << 20);
+    strbuf_drain(&buf, 100, see_drained, &drained);
+    for (int i = 0; i < 1000; i++) {
+        strbuf_format(&all, "%d,", i);
+        strbuf_format(&buf, "%d,", i);
+        assert_true(buf.length < 110);
+    }
+    strbuf_bytes(&drained, buf.data, buf.length);
+    assert_string_equal(drained.data, all.data);
+    strbuf_free(&buf);
+    strbuf_free(&drained);
+    strbuf_free(&all);
+}
+
 static void a_buffer_never_passes_its_cap(void **state)
 {
     struct strbuf buf;
@@ -71,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(foreign_text_stays_inside_its_quotes),
         cmocka_unit_test(a_buffer_never_passes_its_cap),
+        cmocka_unit_test(what_is_drained_comes_out_in_order),
         cmocka_unit_test(base64_pads_every_length),
     };
 

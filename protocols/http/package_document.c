@@ -1,0 +1,161 @@
+#include "protocols/http/package_document.h"
+
+#include "config/clock.h"
+#include "protocols/http/response.h"
+#include "storage/mirror/mirror.h"
+
+enum { OWNER_TRIES = 3 }; /* whoever loses the race for a name looks again who owns it */
+
+/* One render, and what it found. */
+struct making {
+    const struct package_rendering *how;
+    bool is_made; /* by this thread, not by another one that was faster */
+    enum home_kind kind;
+    bool is_stale;
+    int64_t fresh_until_us;
+};
+
+/* The first of the upstreams that has it. STATUS_NOT_FOUND where none has. */
+static enum status ask_upstreams(struct request *req, const char *name, const char *name_norm,
+                                 struct home *home, const struct mirror_document **document,
+                                 struct error *err)
+{
+    enum status rc = STATUS_NOT_FOUND;
+
+    if (!req->service->mirror)
+        return fail(err, STATUS_UPSTREAM_AWAY, "", "no upstream is asked here");
+    for (size_t i = 0; i < home->upstream_count && rc == STATUS_NOT_FOUND; i++) {
+        rc = mirror_get_document(req->service->mirror, &home->upstreams[i], name, name_norm, document,
+                                 err);
+        if (!rc) {
+            home->kind = HOME_UPSTREAM;
+            home->upstreams += i;
+            home->upstream_count = 1;
+        }
+    }
+    if (rc == STATUS_NOT_FOUND && home->kind == HOME_UNOWNED)
+        home->kind = HOME_ABSENT;
+    return rc;
+}
+
+static enum status find(struct request *req, enum format format, const char *name,
+                        const char *name_norm, struct home *home,
+                        const struct mirror_document **document, struct error *err)
+{
+    enum status rc = STATUS_CONFLICT;
+
+    for (int tries = 0; tries < OWNER_TRIES && rc == STATUS_CONFLICT; tries++) {
+        *document = NULL;
+        if ((rc = catalog_find_home(req->service->catalog, req->repository, format, name_norm,
+                                    req->arena, home, err)))
+            return rc;
+        if (home->kind == HOME_LOCAL)
+            return STATUS_OK;
+        if (home->kind == HOME_ABSENT || home->kind == HOME_CLAIMED)
+            return fail(err, STATUS_NOT_FOUND, "", "there is no such package: %.200s", name);
+        rc = ask_upstreams(req, name, name_norm, home, document, err);
+    }
+    return rc;
+}
+
+enum status package_document_home(struct request *req, enum format format, const char *name,
+                                  const char *name_norm, struct home *home,
+                                  const struct mirror_document **document)
+{
+    return find(req, format, name, name_norm, home, document, &req->error);
+}
+
+static enum status make(void *context, struct strbuf *out, int64_t *modified_us, struct error *err)
+{
+    struct making *making = context;
+    const struct package_rendering *how = making->how;
+    const struct mirror_document *document = NULL;
+    struct home home = {0};
+    enum status rc =
+        find(how->req, how->format, how->name, how->name_norm, &home, &document, err);
+
+    making->is_made = true;
+    making->kind = home.kind;
+    if (rc)
+        return rc;
+    if (!document)
+        return how->local(how->context, &home.repository, out, modified_us, err);
+    making->fresh_until_us = document->fresh_until_us;
+    making->is_stale = document->is_stale;
+    rc = how->upstream(how->context, home.upstreams, document, out, modified_us, err);
+    mirror_release_document(document);
+    return rc;
+}
+
+/* RFC 7234 5.5: 110 while it is being refreshed, 111 where that failed. */
+static void warn_of_age(struct request *req, struct response *res, bool has_failed)
+{
+    response_header(req, res, "Warning",
+                    has_failed ? "111 packhouse \"Revalidation Failed\"" :
+                                 "110 packhouse \"Response is Stale\"");
+}
+
+/* Looks after a document whose time is over. False: it may not be served any more. */
+static bool renew(const struct package_rendering *how, struct response *res,
+                  const struct document *document)
+{
+    struct request *req = how->req;
+    const struct mirror_document *now = NULL;
+    struct home home;
+    int64_t until_us;
+
+    if (catalog_find_home(req->service->catalog, req->repository, how->format, how->name_norm,
+                          req->arena, &home, NULL) ||
+        home.kind != HOME_UPSTREAM)
+        return false;
+    until_us = mirror_refresh(req->service->mirror, home.upstreams, how->name, how->name_norm);
+    if (until_us < 0)
+        return false;
+    if (until_us > 0) {
+        document_set_fresh(document, until_us);
+        return true;
+    }
+    if (!mirror_get_document(req->service->mirror, home.upstreams, how->name, how->name_norm, &now,
+                             NULL)) {
+        warn_of_age(req, res, now->is_stale);
+        mirror_release_document(now);
+    }
+    return true;
+}
+
+static bool is_over(const struct document *document)
+{
+    return document->fresh_until_us && clock_now_us() > document->fresh_until_us;
+}
+
+enum status package_document_get(const struct package_rendering *how, struct response *res,
+                                 const struct document **out, enum home_kind *home)
+{
+    struct request *req = how->req;
+    struct document_cache *cache = req->service->documents;
+    struct document_key key = {
+        .repository_id = req->repository->id,
+        .kind = how->kind,
+        .name = how->name_norm,
+        .generation = catalog_home_generation(req->service->catalog, req->repository->org_id),
+    };
+    struct making making = {.how = how};
+    struct home found;
+    enum status rc = document_cache_get(cache, &key, make, &making, out, &req->error);
+
+    if (!rc && !making.is_made && is_over(*out) && !renew(how, res, *out)) {
+        document_cache_drop(cache, &key, *out);
+        document_release(*out);
+        rc = document_cache_get(cache, &key, make, &making, out, &req->error);
+    }
+    if (!rc && making.is_made && making.fresh_until_us)
+        document_set_fresh(*out, making.fresh_until_us);
+    if (!rc && making.is_stale)
+        warn_of_age(req, res, true);
+    if (rc == STATUS_NOT_FOUND && !making.is_made &&
+        !catalog_find_home(req->service->catalog, req->repository, how->format, how->name_norm,
+                           req->arena, &found, NULL))
+        making.kind = found.kind;
+    *home = making.kind;
+    return rc;
+}
