@@ -310,7 +310,7 @@ static enum status inflate_to_file(const struct document *document, int *fd, str
     struct memory_reader source;
     struct reader *reader;
     FILE *file = tmpfile();
-    char piece[64 * 1024];
+    char piece[8 * 1024];
     size_t got;
     enum status rc;
 

@@ -157,7 +157,7 @@ enum status pypi_get_page(struct request *req, struct response *res)
         return not_acceptable(req, res);
     rendering.is_json = form.is_json;
     key = (struct document_key){req->repository->id,
-                                form.is_json ? DOCUMENT_PYPI_JSON : DOCUMENT_PYPI_HTML, project};
+                                form.is_json ? DOCUMENT_PYPI_JSON : DOCUMENT_PYPI_HTML, project, 0};
     rc = document_cache_get(req->service->documents, &key, render_page, &rendering, &document,
                             &req->error);
     if (rc == STATUS_NOT_FOUND)
@@ -210,7 +210,7 @@ enum status pypi_get_root(struct request *req, struct response *res)
         return not_acceptable(req, res);
     rendering.is_json = form.is_json;
     key = (struct document_key){
-        req->repository->id, form.is_json ? DOCUMENT_PYPI_ROOT_JSON : DOCUMENT_PYPI_ROOT_HTML, ""};
+        req->repository->id, form.is_json ? DOCUMENT_PYPI_ROOT_JSON : DOCUMENT_PYPI_ROOT_HTML, "", 0};
     if ((rc = document_cache_get(req->service->documents, &key, render_root, &rendering, &document,
                                  &req->error)))
         return rc;

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static const struct document_key hello = {1, DOCUMENT_NPM_FULL, "hello"};
+static const struct document_key hello = {1, DOCUMENT_NPM_FULL, "hello", 0};
 
 /* Renders a number that says how often it was asked, behind so many bytes. */
 struct source {
@@ -83,17 +83,79 @@ static void a_publish_forgets_every_kind_and_the_whole_repositorys(void **state)
 
     (void)state;
     expect(cache, hello, &source, "1");
-    expect(cache, (struct document_key){1, DOCUMENT_NPM_ABBREVIATED, "hello"}, &source, "2");
-    expect(cache, (struct document_key){1, DOCUMENT_PYPI_ROOT_HTML, ""}, &source, "3");
-    expect(cache, (struct document_key){2, DOCUMENT_PYPI_ROOT_HTML, ""}, &source, "4");
-    expect(cache, (struct document_key){1, DOCUMENT_NPM_FULL, "hello2"}, &source, "5");
+    expect(cache, (struct document_key){1, DOCUMENT_NPM_ABBREVIATED, "hello", 0}, &source, "2");
+    expect(cache, (struct document_key){1, DOCUMENT_PYPI_ROOT_HTML, "", 0}, &source, "3");
+    expect(cache, (struct document_key){2, DOCUMENT_PYPI_ROOT_HTML, "", 0}, &source, "4");
+    expect(cache, (struct document_key){1, DOCUMENT_NPM_FULL, "hello2", 0}, &source, "5");
     document_cache_invalidate(cache, 1, "hello");
     expect(cache, hello, &source, "6");
-    expect(cache, (struct document_key){1, DOCUMENT_NPM_ABBREVIATED, "hello"}, &source, "7");
-    expect(cache, (struct document_key){1, DOCUMENT_PYPI_ROOT_HTML, ""}, &source, "8");
-    expect(cache, (struct document_key){2, DOCUMENT_PYPI_ROOT_HTML, ""}, &source, "4");
-    expect(cache, (struct document_key){1, DOCUMENT_NPM_FULL, "hello2"}, &source, "5");
+    expect(cache, (struct document_key){1, DOCUMENT_NPM_ABBREVIATED, "hello", 0}, &source, "7");
+    expect(cache, (struct document_key){1, DOCUMENT_PYPI_ROOT_HTML, "", 0}, &source, "8");
+    expect(cache, (struct document_key){2, DOCUMENT_PYPI_ROOT_HTML, "", 0}, &source, "4");
+    expect(cache, (struct document_key){1, DOCUMENT_NPM_FULL, "hello2", 0}, &source, "5");
     document_cache_free(cache);
+}
+
+static void another_generation_is_rendered_anew(void **state)
+{
+    struct document_cache *cache = document_cache_new(1 << 20);
+    struct source source = {.status = STATUS_OK};
+    struct document_key later = hello;
+
+    (void)state;
+    later.generation = 1;
+    expect(cache, hello, &source, "1");
+    expect(cache, later, &source, "2");
+    expect(cache, later, &source, "2");
+    document_cache_free(cache);
+}
+
+static void only_the_document_that_is_meant_is_dropped(void **state)
+{
+    struct document_cache *cache = document_cache_new(1 << 20);
+    struct source source = {.status = STATUS_OK};
+    const struct document *first, *second;
+    struct error err;
+
+    (void)state;
+    document_cache_get(cache, &hello, render, &source, &first, &err);
+    document_cache_drop(cache, &hello, first);
+    document_cache_get(cache, &hello, render, &source, &second, &err);
+    assert_string_equal(second->plain, "2");
+    document_cache_drop(cache, &hello, first);
+    expect(cache, hello, &source, "2");
+    document_set_fresh(second, 42);
+    assert_int_equal(second->fresh_until_us, 42);
+    document_release(first);
+    document_release(second);
+    document_cache_free(cache);
+}
+
+static void a_text_too_large_to_be_held_is_compressed_as_it_is_made(void **state)
+{
+    struct document_cache *cache = document_cache_new(1 << 30);
+    struct source source = {.padding = 40 << 20};
+    const struct document *document, *small;
+    char *text = malloc(source.padding + 2), *back = malloc(source.padding + 2);
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < source.padding; i++)
+        text[i] = (char)('a' + i * i % 23);
+    text[source.padding] = '1';
+    assert_int_equal(document_cache_get(cache, &hello, render, &source, &document, &err), STATUS_OK);
+    assert_null(document->plain);
+    assert_int_equal(document->plain_length, source.padding + 1);
+    assert_int_equal(gzip_expand(document->gzip, document->gzip_length, back, source.padding + 1, &err),
+                     STATUS_OK);
+    assert_memory_equal(text, back, source.padding + 1);
+    small = document_new(text, source.padding + 1, 0);
+    assert_string_equal(document->etag, small->etag);
+    document_release(small);
+    document_release(document);
+    document_cache_free(cache);
+    free(text);
+    free(back);
 }
 
 static void a_failure_is_passed_on_and_not_kept(void **state)
@@ -181,7 +243,7 @@ static void the_cache_stays_within_its_bytes_and_keeps_what_is_asked_for(void **
         assert_int_equal(document_cache_get(cache, &hello, render, &popular, &document, &err),
                          STATUS_OK);
         document_release(document);
-        assert_int_equal(document_cache_get(cache, &(struct document_key){1, 1, name}, render,
+        assert_int_equal(document_cache_get(cache, &(struct document_key){1, 1, name, 0}, render,
                                             &source, &document, &err),
                          STATUS_OK);
         document_release(document);
@@ -252,7 +314,7 @@ static void *read_shop(void *context)
     while (atomic_load(&shop->running) > 0) {
         struct shelf shelf = {shop, (int)(turn++ % PACKAGES)};
         char name[2] = {(char)('a' + shelf.package), '\0'};
-        struct document_key key = {1, 1 + (int)(turn % 2), name};
+        struct document_key key = {1, 1 + (int)(turn % 2), name, 0};
         int floor = atomic_load(&shop->acknowledged[shelf.package]);
         const struct document *document = NULL;
         struct error err = {0};
@@ -391,6 +453,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_document_is_rendered_once_until_it_is_forgotten),
         cmocka_unit_test(a_publish_forgets_every_kind_and_the_whole_repositorys),
+        cmocka_unit_test(another_generation_is_rendered_anew),
+        cmocka_unit_test(only_the_document_that_is_meant_is_dropped),
+        cmocka_unit_test(a_text_too_large_to_be_held_is_compressed_as_it_is_made),
         cmocka_unit_test(a_failure_is_passed_on_and_not_kept),
         cmocka_unit_test(large_documents_are_kept_as_gzip_alone),
         cmocka_unit_test(an_etag_is_that_of_the_plain_text),
