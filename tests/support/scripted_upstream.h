@@ -91,6 +91,17 @@ static inline char *upstream_field(const struct exchange *exchange, const char *
     return out;
 }
 
+/* Whether the last request's head has this text. */
+static inline bool upstream_saw(struct upstream_server *server, const char *text)
+{
+    bool is_there;
+
+    pthread_mutex_lock(&server->lock);
+    is_there = strstr(server->last_head, text) != NULL;
+    pthread_mutex_unlock(&server->lock);
+    return is_there;
+}
+
 /* Waits until the client has hung up. */
 static inline void upstream_wait_for_end(const struct exchange *exchange)
 {
