@@ -82,7 +82,7 @@ static enum status check_is_elsewhere(struct request *req, const char *url)
 
     if (strncmp(url, own, length) || (url[length] && url[length] != '/'))
         return STATUS_OK;
-    return fail(&req->error, STATUS_INVALID, "upstream-loop", "%s is this server itself", own);
+    return fail(&req->error, STATUS_INVALID, "upstream-loop", "%s is this server itself, which cannot be its own upstream", own);
 }
 
 /* A name is looked up only when it is asked, and judged then. */

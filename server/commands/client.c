@@ -173,6 +173,14 @@ char *client_path(const struct command_call *call, const char *format, ...)
     return path.data;
 }
 
+enum status client_repository(const struct command_call *call, const char **org, const char **name,
+                              struct error *err)
+{
+    if (!*call->settings->repo)
+        return fail(err, STATUS_INVALID, "", "which repository? Give --repo ORG/NAME, or set PACKHOUSE_REPO");
+    return client_split_repository(call, call->settings->repo, org, name, err);
+}
+
 enum status client_split_repository(const struct command_call *call, const char *text,
                                     const char **org, const char **name, struct error *err)
 {

@@ -30,6 +30,9 @@ enum status client_ask(const struct command_call *call, const char *method, cons
 char *client_path(const struct command_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The org and name of --repo, PACKHOUSE_REPO or the profile; STATUS_INVALID where none is given. */
+enum status client_repository(const struct command_call *call, const char **org, const char **name,
+                              struct error *err);
 /* Splits "ORG/NAME". STATUS_INVALID with a sentence where it is nothing like it. */
 enum status client_split_repository(const struct command_call *call, const char *text,
                                     const char **org, const char **name, struct error *err);

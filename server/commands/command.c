@@ -168,8 +168,10 @@ static enum status take_arguments(struct command_call *call, int argc, const cha
     bool may_be_flag = true;
 
     for (const char *at = form; *at; at += strcspn(at, " "), at += strspn(at, " ")) {
+        size_t length = strcspn(at, " ");
+
         least += *at != '[';
-        most++;
+        most = length > 3 && !strncmp(at + length - 3, "...", 3) ? COMMAND_ARGUMENTS_MAX : most + 1;
     }
     for (int i = 1; i < argc; i++) {
         if (may_be_flag && !strcmp(argv[i], "--")) {

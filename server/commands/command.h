@@ -16,7 +16,8 @@ struct command_option {
 
 struct command {
     const char *noun, *verb; /* verb NULL: the noun stands alone */
-    const char *arguments;   /* "NAME [ROLE]"; in brackets: may be left out; NULL: none */
+    const char *arguments;   /* "NAME [ROLE]"; in brackets: may be left out; NULL: none; a last
+                                "NAME..." may be given many times */
     const char *summary;     /* one line, for the list of commands */
     const char *details;     /* more lines of --help; NULL: none */
     const struct command_option *options;  /* ends with a row without a name; NULL: none */

@@ -277,6 +277,12 @@ void output_member(struct strbuf *body, const char *key, const char *text)
     strbuf_json(body, text);
 }
 
+void output_member_bool(struct strbuf *body, const char *key, bool value)
+{
+    member_name(body, key);
+    strbuf_text(body, value ? "true" : "false");
+}
+
 void output_member_list(struct strbuf *body, const char *key, const char *const *texts)
 {
     if (!*texts)

@@ -1,6 +1,7 @@
 /* What client commands print: a table or lines for a person, one JSON document with --json. */
 #pragma once
 #include "server/commands/client.h"
+#include <stdbool.h>
 
 /* A column of a table, or a line about one thing: what the server calls it, and what a person
  * reads. */
@@ -21,4 +22,5 @@ int output_object(const struct command_call *call, const struct json *json,
 
 /* Adds `,"key":value` to a body, without the comma after a '{'. A NULL text adds nothing. */
 void output_member(struct strbuf *body, const char *key, const char *text);
+void output_member_bool(struct strbuf *body, const char *key, bool value);
 void output_member_list(struct strbuf *body, const char *key, const char *const *texts);

@@ -20,10 +20,11 @@ PROGRAM = ROOT / "build" / "release" / "packhouse"
 
 
 class Run:
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, **variables):
         self.folder = folder
         self.log = folder / "run.log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PACKHOUSE_")}
+        environment.update(variables)
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([ROOT / "run", "--data", folder / "data", *map(str, options)], cwd=ROOT,
                                             stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
@@ -51,8 +52,8 @@ class Run:
 def run(tmp_path):
     started = []
 
-    def start(*options):
-        started.append(Run(tmp_path, *options))
+    def start(*options, **variables):
+        started.append(Run(tmp_path, *options, **variables))
         return started[-1]
 
     yield start
@@ -128,6 +129,31 @@ def test_the_readme_s_picture_is_what_is_printed(run):
     plain = plain.replace(started.url, "http://127.0.0.1:8080").replace(started.url.split("//")[1], "127.0.0.1:8080")
     plain = re.sub(r"pkhp_\w+", "pkhp_4vJq…", plain).replace(f"kept in {started.folder}/data", "kept in data")
     assert plain == picture
+    assert started.stop() == 0
+
+
+def test_the_first_start_adds_what_npm_and_pip_ask(run, tmp_path):
+    """One line each: the registry of this machine's client, or what to type where there is no such client."""
+    clients = tmp_path / "clients"
+    clients.mkdir()
+    (clients / "npm").write_text("#!/bin/sh\necho http://me:secret@127.0.0.1:9/npm/\n")
+    for name in ("pip", "pip3", "python3"):
+        (clients / name).write_text("#!/bin/sh\nexit 127\n")
+    for client in clients.iterdir():
+        client.chmod(0o755)
+    path = f"{clients}:{os.environ['PATH']}"
+    first = run("--port", free_port(), PATH=path)
+    assert "acme/main now looks at http://127.0.0.1:9/npm for npm packages" in first.text
+    assert "packhouse upstream add pypi --url URL" in first.text and "secret" not in first.text
+    assert first.stop() == 0
+    second = run("--port", free_port(), PATH=path)
+    assert "now looks at" not in second.text and "upstream add" not in second.text
+    assert second.stop() == 0
+
+
+def test_no_upstreams_leaves_them_out(run):
+    started = run("--port", free_port(), "--no-upstreams")
+    assert "now looks at" not in started.text and "upstream add" not in started.text
     assert started.stop() == 0
 
 

@@ -1,0 +1,180 @@
+/* `packhouse upstream`: the registries that packages come from. */
+#include "server/commands/client_config.h"
+#include "server/commands/nouns.h"
+#include "server/commands/output.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/json.h"
+#include "storage/memory/strbuf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BODY_MAX = 64 << 10 };
+
+static const struct output_column columns[] = {
+    {"name",           "UPSTREAM"  },
+    {"format",         "FORMAT"    },
+    {"url",            "URL"       },
+    {"names",          "NAMES"     },
+    {"file_hosts",     "FILE HOSTS"},
+    {"offline",        "OFFLINE"   },
+    {"may_be_private", "PRIVATE"   },
+    {"created_at",     "CREATED"   },
+    {0},
+};
+
+/* Whose address: --url, or what this machine's client asks. */
+static enum status choose_url(const struct command_call *call, const char **out, struct error *err)
+{
+    const char *url = command_option(call, "url"), *format = call->arguments[0];
+    bool from_config = command_option(call, "from-client-config") != NULL;
+
+    if (strcmp(format, "npm") && strcmp(format, "pypi"))
+        return fail(err, STATUS_INVALID, "", "an upstream is npm or pypi, not '%.40s'", format);
+    if (!url == !from_config)
+        return fail(err, STATUS_INVALID, "", "give --url URL or --from-client-config");
+    *out = url;
+    return url ? STATUS_OK : client_config_registry(format, call->arena, out, err);
+}
+
+/* The file is read on the server's machine, so its path must mean the same there. */
+static enum status credential_path(const struct command_call *call, const char **out,
+                                   struct error *err)
+{
+    const char *given = command_option(call, "credential-file");
+    char *path;
+
+    *out = given;
+    if (!given || *given == '/')
+        return STATUS_OK;
+    if (!(path = realpath(given, NULL)))
+        return fail(err, STATUS_INVALID, "", "there is no file %.200s", given);
+    *out = arena_copy(call->arena, path);
+    free(path);
+    return STATUS_OK;
+}
+
+static int add(struct command_call *call)
+{
+    const char *org, *repository, *url, *file;
+    struct client_answer answer = {0};
+    struct strbuf body;
+    struct error err = {0};
+    enum status rc;
+    int code;
+
+    if ((rc = client_repository(call, &org, &repository, &err)) || (rc = choose_url(call, &url, &err)) ||
+        (rc = credential_path(call, &file, &err)))
+        return rc == STATUS_INVALID ? command_usage(call, "%s", err.message) : command_fail(call, &err);
+    strbuf_init(&body, call->arena, BODY_MAX);
+    strbuf_char(&body, '{');
+    output_member(&body, "repository", repository);
+    output_member(&body, "format", call->arguments[0]);
+    output_member(&body, "url", url);
+    output_member(&body, "name", command_option(call, "name"));
+    output_member_list(&body, "names", command_option_list(call, "names"));
+    output_member_list(&body, "file_hosts", command_option_list(call, "file-host"));
+    output_member(&body, "credential_file", file);
+    strbuf_char(&body, '}');
+    if (client_ask(call, "POST", client_path(call, "/api/v1/orgs/%s/upstreams", org), &body, &answer, &err))
+        code = command_fail(call, &err);
+    else
+        code = output_done(call, answer.json, "%s/%s now looks at %s for %s packages (upstream %s%s).", org,
+                           repository, json_text(json_get(answer.json, "url")), call->arguments[0],
+                           json_text(json_get(answer.json, "name")),
+                           json_bool(json_get(answer.json, "may_be_private"), false)
+                               ? "; its address may be a private one"
+                               : "");
+    client_answer_clear(&answer);
+    return code;
+}
+
+static int list(struct command_call *call)
+{
+    const char *org, *repository;
+    struct error err = {0};
+
+    if (client_repository(call, &org, &repository, &err))
+        return command_usage(call, "%s", err.message);
+    return output_list(call, client_path(call, "/api/v1/orgs/%s/upstreams", org), "", columns);
+}
+
+static int ask_about(struct command_call *call, const char *method, const struct strbuf *body)
+{
+    const char *org, *repository, *name = call->arguments[0];
+    struct client_answer answer = {0};
+    struct error err = {0};
+    int code;
+
+    if (client_repository(call, &org, &repository, &err))
+        return command_usage(call, "%s", err.message);
+    if (client_ask(call, method, client_path(call, "/api/v1/orgs/%s/upstreams/%s", org, name), body,
+                   &answer, &err))
+        code = command_fail(call, &err);
+    else if (!strcmp(method, "DELETE"))
+        code = output_done(call, answer.json,
+                           "The upstream %s is gone, and what it had brought. Names that it owned stay its own until "
+                           "packhouse owner set moves them.",
+                           name);
+    else
+        code = output_object(call, answer.json, columns);
+    client_answer_clear(&answer);
+    return code;
+}
+
+static int show(struct command_call *call)
+{
+    return ask_about(call, "GET", NULL);
+}
+
+static int take_away(struct command_call *call)
+{
+    return ask_about(call, "DELETE", NULL);
+}
+
+static int set_offline(struct command_call *call, bool is_offline)
+{
+    struct strbuf body;
+
+    strbuf_init(&body, call->arena, BODY_MAX);
+    strbuf_char(&body, '{');
+    output_member_bool(&body, "offline", is_offline);
+    strbuf_char(&body, '}');
+    return ask_about(call, "PATCH", &body);
+}
+
+static int offline(struct command_call *call)
+{
+    return set_offline(call, true);
+}
+
+static int online(struct command_call *call)
+{
+    return set_offline(call, false);
+}
+
+/* clang-format off */
+static const struct command_option add_options[] = {
+    {"url", "URL", "the registry, or the index with its /simple"},
+    {"from-client-config", NULL, "the one that this machine's npm or pip asks; no credential is read"},
+    {"name", "NAME", "what it is called (npm or pypi)"},
+    {"names", "GLOB", "names that this upstream alone is asked for, such as '@partner/*'"},
+    {"file-host", "HOST", "another host that its files may be on"},
+    {"credential-file", "FILE", "on the server's machine: a token, or a whole Authorization value"},
+    {0},
+};
+
+const struct command upstream_commands[] = {
+    {"upstream", "add", "FORMAT", "Lets packages come from another registry",
+     "It becomes the last source of --repo. FORMAT is npm or pypi. Give --url or --from-client-config: the\n"
+     "server is then the profile's, or PACKHOUSE_URL's.\n\n"
+     "packhouse upstream add npm --from-client-config --repo acme/main\n"
+     "packhouse upstream add npm --url URL --names '@partner/*' --repo acme/main",
+     add_options, SETTING_CLIENT, add},
+    {"upstream", "list", NULL, "Lists the upstreams of the org", NULL, NULL, SETTING_CLIENT, list},
+    {"upstream", "show", "NAME", "Shows an upstream", NULL, NULL, SETTING_CLIENT, show},
+    {"upstream", "offline", "NAME", "Asks it no more; what is kept is served", NULL, NULL, SETTING_CLIENT, offline},
+    {"upstream", "online", "NAME", "Asks it again", NULL, NULL, SETTING_CLIENT, online},
+    {"upstream", "remove", "NAME", "Removes an upstream and what it had brought", NULL, NULL, SETTING_CLIENT, take_away},
+    {0},
+};
