@@ -91,6 +91,11 @@ class Client:
         return type(self)(self.new_folder("desk"), self.server, token)
 
 
+def name_of(spec):
+    """The package of an npm spec: "@s/n@^1"."""
+    return spec.rsplit("@", 1)[0] if "@" in spec[1:] else spec
+
+
 class Npm(Client):
     command = ("npm",)
 
@@ -113,12 +118,18 @@ class Npm(Client):
 
     def install(self, *specs, project=None, options=()):
         """Installs into a new project, or into one that exists. `.files` are those of the first."""
-        if project is None:
-            project = self.new_folder("project")
-            (project / "package.json").write_text('{"name": "project", "version": "1.0.0"}\n')
+        project = project or self.new_project()
         self("install", *options, *specs, cwd=project)
-        name = specs[0].rsplit("@", 1)[0] if "@" in specs[0][1:] else specs[0]
-        return Installed(project, project / "node_modules" / name)
+        return Installed(project, project / "node_modules" / name_of(specs[0]))
+
+    def reinstall(self, project):
+        """What the lockfile says, and nothing else."""
+        self("ci", cwd=project)
+
+    def new_project(self):
+        project = self.new_folder("project")
+        (project / "package.json").write_text('{"name": "project", "version": "1.0.0"}\n')
+        return project
 
     def view(self, spec, *fields):
         return self("view", "--json", spec, *fields).json()
@@ -128,6 +139,89 @@ class Npm10(Npm):
     """The npm that came with Node 18, at one version everywhere."""
 
     command = ("node", CACHE / "npm" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+
+
+class Pnpm(Npm):
+    command = ("node", CACHE / "pnpm" / "node_modules" / "pnpm" / "bin" / "pnpm.cjs")
+
+    def configure(self):
+        super().configure()
+        # Hard links between folders of a test would make one package of two.
+        self.environment.update({"npm_config_store_dir": str(self.folder / "store"),
+                                 "npm_config_package_import_method": "copy"})
+
+    def install(self, *specs, project=None, options=()):
+        project = project or self.new_project()
+        self("add", *options, *specs, cwd=project)
+        return Installed(project, project / "node_modules" / name_of(specs[0]))
+
+    def reinstall(self, project):
+        self("install", "--frozen-lockfile", cwd=project)
+
+
+class Yarn1(Npm):
+    command = ("node", CACHE / "yarn1" / "node_modules" / "yarn" / "bin" / "yarn.js")
+
+    def configure(self):
+        super().configure()
+        self.environment.update({"YARN_REGISTRY": self.registry, "yarn_registry": self.registry,
+                                 "YARN_CACHE_FOLDER": str(self.folder / "yarn-cache")})
+        (self.home / ".npmrc").write_text(self.rc.read_text() + "always-auth=true\n")
+
+    def install(self, *specs, project=None, options=()):
+        project = project or self.new_project()
+        (project / ".npmrc").write_text(self.rc.read_text() + "always-auth=true\n")
+        self("add", *options, *specs, cwd=project)
+        return Installed(project, project / "node_modules" / name_of(specs[0]))
+
+    def reinstall(self, project):
+        self("install", "--frozen-lockfile", cwd=project)
+
+
+class Berry(Npm):
+    """Yarn since 2, with a folder of modules as the others have it."""
+
+    command = ("node", CACHE / "berry" / "node_modules" / "@yarnpkg" / "cli-dist" / "bin" / "yarn.js")
+
+    def configure(self):
+        super().configure()
+        self.environment.update({
+            "YARN_NPM_REGISTRY_SERVER": self.registry, "YARN_UNSAFE_HTTP_WHITELIST": "127.0.0.1",
+            "YARN_NPM_AUTH_TOKEN": self.token, "YARN_NPM_ALWAYS_AUTH": "1",
+            "YARN_ENABLE_TELEMETRY": "0", "YARN_ENABLE_GLOBAL_CACHE": "0",
+            "YARN_CACHE_FOLDER": str(self.folder / "berry-cache"),
+            "YARN_GLOBAL_FOLDER": str(self.folder / "berry"), "YARN_NODE_LINKER": "node-modules",
+            "YARN_ENABLE_IMMUTABLE_INSTALLS": "0",
+        })
+
+    def install(self, *specs, project=None, options=()):
+        project = project or self.new_project()
+        (project / "yarn.lock").touch()
+        self("add", *options, *specs, cwd=project)
+        return Installed(project, project / "node_modules" / name_of(specs[0]))
+
+    def reinstall(self, project):
+        self("install", "--immutable", cwd=project)
+
+
+class Bun(Npm):
+    command = (CACHE / "bun" / "node_modules" / ".bin" / "bun",)
+
+    def configure(self):
+        super().configure()
+        self.environment.update({
+            "BUN_INSTALL_CACHE_DIR": str(self.folder / "bun-cache"), "BUN_INSTALL": str(self.folder / "bun"),
+            "BUN_CONFIG_REGISTRY": self.registry, "BUN_CONFIG_TOKEN": self.token, "DO_NOT_TRACK": "1",
+        })
+
+    def install(self, *specs, project=None, options=()):
+        project = project or self.new_project()
+        (project / ".npmrc").write_text(self.rc.read_text())
+        self("add", *options, *specs, cwd=project)
+        return Installed(project, project / "node_modules" / name_of(specs[0]))
+
+    def reinstall(self, project):
+        self("install", "--frozen-lockfile", cwd=project)
 
 
 class Pip(Client):

@@ -76,6 +76,10 @@ def client_fixture(kind, name):
 
 npm = client_fixture(clients.Npm, "npm")
 npm10 = client_fixture(clients.Npm10, "npm10")
+pnpm = client_fixture(clients.Pnpm, "pnpm")
+yarn1 = client_fixture(clients.Yarn1, "yarn1")
+berry = client_fixture(clients.Berry, "berry")
+bun = client_fixture(clients.Bun, "bun")
 pip = client_fixture(clients.Pip, "pip")
 twine = client_fixture(clients.Twine, "twine")
 uv = client_fixture(clients.Uv, "uv")
