@@ -110,8 +110,8 @@ static int by_name_and_version(const void *a, const void *b)
     const struct node *other = *(const struct node *const *)b;
     int order = strcmp(one->name, other->name);
 
-    return order ? order : strcmp(one->version ? one->version : "",
-                                  other->version ? other->version : "");
+    return order ? order
+                 : strcmp(one->version ? one->version : "", other->version ? other->version : "");
 }
 
 static enum status read_tree(struct tree *tree, const char *text, size_t length, struct error *err)
@@ -322,9 +322,9 @@ static enum status answer_name(void *context, const char *key, struct npm_value 
         if ((rc = json_skip_value(&cursor, err)))
             break;
         if (value.text[cursor.range.start] == '{')
-            rc = answer_advisory(answering, (struct npm_value){
-                                                value.text + cursor.range.start,
-                                                (size_t)(cursor.range.end - cursor.range.start)});
+            rc = answer_advisory(
+                answering, (struct npm_value){value.text + cursor.range.start,
+                                              (size_t)(cursor.range.end - cursor.range.start)});
     }
     return rc;
 }

@@ -1,9 +1,11 @@
 #include "protocols/npm/packument.h"
 
 #include "config/clock.h"
-#include "protocols/http/document_cache.h"
+#include "protocols/http/package_document.h"
 #include "protocols/npm/manifest.h"
 #include "protocols/npm/name.h"
+#include "protocols/npm/update_check.h"
+#include "protocols/npm/upstream.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/json_cursor.h"
 #include "storage/memory/strbuf.h"
@@ -84,9 +86,9 @@ static void remember_first(struct rendering *rendering, const struct version *ve
 static enum status render_version(void *context, const struct version *version, struct error *err)
 {
     struct rendering *rendering = context;
-    struct npm_view view = {
-        .form = rendering->form,
-        .tarball_url = tarball_url(rendering->req, rendering->name, version->version)};
+    struct npm_view view = {.form = rendering->form,
+                            .tarball_url =
+                                tarball_url(rendering->req, rendering->name, version->version)};
     enum status rc;
 
     if (version->state != VERSION_LIVE || !version->document)
@@ -151,8 +153,8 @@ static struct strbuf *const *parts_of(struct rendering *rendering, struct strbuf
     return parts;
 }
 
-static enum status render_packument(void *context, struct strbuf *out, int64_t *modified_us,
-                                    struct error *err)
+static enum status render_packument(void *context, const struct repository *repository,
+                                    struct strbuf *out, int64_t *modified_us, struct error *err)
 {
     struct rendering *rendering = context;
     const struct package_visitor visitor = {
@@ -164,8 +166,8 @@ static enum status render_packument(void *context, struct strbuf *out, int64_t *
 
     for (size_t i = 0; i < 4; i++)
         strbuf_init(parts[i], NULL, DOCUMENT_MAX);
-    if ((rc = catalog_walk_package(req->service->catalog, req->repository, FORMAT_NPM,
-                                   rendering->name, &package, req->arena, &visitor, err)))
+    if ((rc = catalog_walk_package(req->service->catalog, repository, FORMAT_NPM, rendering->name,
+                                   &package, req->arena, &visitor, err)))
         goto done;
     if (!rendering->versions.length) {
         rc = STATUS_NOT_FOUND; /* some clients fall over an empty "versions" */
@@ -194,21 +196,40 @@ static enum npm_form asked_form(struct request *req)
     return request_accept(req, offers, 2) == 1 ? NPM_ABBREVIATED : NPM_FULL;
 }
 
+static enum status render_upstream(void *context, const struct upstream *upstream,
+                                   const struct mirror_document *document, struct strbuf *out,
+                                   int64_t *modified_us, struct error *err)
+{
+    struct rendering *rendering = context;
+
+    return npm_upstream_render(rendering->req, upstream, document, rendering->name, rendering->form,
+                               out, modified_us, err);
+}
+
 enum status npm_get_packument(struct request *req, struct response *res)
 {
     const char *name = request_param(req, "package");
     struct rendering rendering = {.req = req, .name = name, .form = asked_form(req)};
-    struct document_key key = {
-        .repository_id = req->repository->id,
+    const struct package_rendering made = {
+        .req = req,
+        .format = FORMAT_NPM,
         .kind = rendering.form == NPM_FULL ? DOCUMENT_NPM_FULL : DOCUMENT_NPM_ABBREVIATED,
         .name = name,
+        .name_norm = name,
+        .context = &rendering,
+        .local = render_packument,
+        .upstream = render_upstream,
     };
     const struct document *document;
+    enum home_kind home;
     enum status rc;
 
-    if ((rc = document_cache_get(req->service->documents, &key, render_packument, &rendering,
-                                 &document, &req->error)))
-        return rc == STATUS_NOT_FOUND ? request_no_package(req) : rc;
+    if (npm_update_check_is_hopeless(req, name))
+        return request_no_package(req);
+    if ((rc = package_document_get(&made, res, &document, &home)))
+        return rc == STATUS_NOT_FOUND || npm_update_check_may_fail(name, rc)
+                   ? request_no_package(req)
+                   : rc;
     return respond_document(req, res, document,
                             rendering.form == NPM_FULL ? "application/json" : ABBREVIATED_TYPE);
 }
@@ -229,8 +250,8 @@ static enum status render_one_tag(void *context, const struct tag *tag, struct e
     return STATUS_OK;
 }
 
-static enum status render_tags(void *context, struct strbuf *out, int64_t *modified_us,
-                               struct error *err)
+static enum status render_tags(void *context, const struct repository *repository,
+                               struct strbuf *out, int64_t *modified_us, struct error *err)
 {
     struct tags_rendering *rendering = context;
     const struct package_visitor visitor = {.context = rendering, .tag = render_one_tag};
@@ -239,24 +260,48 @@ static enum status render_tags(void *context, struct strbuf *out, int64_t *modif
     enum status rc;
 
     rendering->out = out;
-    if ((rc = catalog_walk_package(req->service->catalog, req->repository, FORMAT_NPM,
-                                   rendering->name, &package, req->arena, &visitor, err)))
+    if ((rc = catalog_walk_package(req->service->catalog, repository, FORMAT_NPM, rendering->name,
+                                   &package, req->arena, &visitor, err)))
         return rc;
     strbuf_text(out, out->length ? "}" : "{}");
     *modified_us = package.updated_us;
     return STATUS_OK;
 }
 
+static enum status render_upstream_tags(void *context, const struct upstream *upstream,
+                                        const struct mirror_document *document, struct strbuf *out,
+                                        int64_t *modified_us, struct error *err)
+{
+    struct tags_rendering *rendering = context;
+    struct npm_upstream_packument packument;
+    enum status rc;
+
+    if ((rc = npm_upstream_open(rendering->req, upstream, document, rendering->name, &packument,
+                                err)))
+        return rc;
+    npm_upstream_show_tags(&packument, out);
+    *modified_us = npm_upstream_time(&packument, "modified", 0);
+    return STATUS_OK;
+}
+
 enum status npm_get_tags(struct request *req, struct response *res)
 {
     struct tags_rendering rendering = {.req = req, .name = request_param(req, "package")};
-    struct document_key key = {
-        .repository_id = req->repository->id, .kind = DOCUMENT_NPM_TAGS, .name = rendering.name};
+    const struct package_rendering made = {
+        .req = req,
+        .format = FORMAT_NPM,
+        .kind = DOCUMENT_NPM_TAGS,
+        .name = rendering.name,
+        .name_norm = rendering.name,
+        .context = &rendering,
+        .local = render_tags,
+        .upstream = render_upstream_tags,
+    };
     const struct document *document;
+    enum home_kind home;
     enum status rc;
 
-    if ((rc = document_cache_get(req->service->documents, &key, render_tags, &rendering, &document,
-                                 &req->error)))
+    if ((rc = package_document_get(&made, res, &document, &home)))
         return rc == STATUS_NOT_FOUND ? request_no_package(req) : rc;
     return respond_document(req, res, document, "application/json");
 }
@@ -278,16 +323,16 @@ static enum status match_tag(void *context, const struct tag *tag, struct error 
 }
 
 /* Exact versions, in any spelling, and tags; ranges are for clients to resolve. */
-static enum status find_version(struct request *req, const char *name, const char *wanted,
-                                struct version *out)
+static enum status find_version(struct request *req, const struct repository *repository,
+                                const char *name, const char *wanted, struct version *out)
 {
     struct tag_search search = {.tag = wanted, .arena = req->arena};
     const struct package_visitor visitor = {.context = &search, .tag = match_tag};
     struct package package;
     enum status rc;
 
-    if ((rc = catalog_walk_package(req->service->catalog, req->repository, FORMAT_NPM, name,
-                                   &package, req->arena, &visitor, &req->error)))
+    if ((rc = catalog_walk_package(req->service->catalog, repository, FORMAT_NPM, name, &package,
+                                   req->arena, &visitor, &req->error)))
         return rc == STATUS_NOT_FOUND ? request_no_package(req) : rc;
     if (!search.version)
         search.version = npm_version_clean(wanted, req->arena);
@@ -299,21 +344,43 @@ static enum status find_version(struct request *req, const char *name, const cha
     return rc;
 }
 
-enum status npm_get_version(struct request *req, struct response *res)
+static enum status render_local_version(struct request *req, const struct repository *repository,
+                                        const char *name, const char *wanted, struct strbuf *out,
+                                        int64_t *modified_us)
 {
-    const char *name = request_param(req, "package");
     struct npm_view view = {.form = NPM_FULL};
     struct version version;
-    struct strbuf body;
     enum status rc;
 
-    if ((rc = find_version(req, name, request_param(req, "version"), &version)))
+    if ((rc = find_version(req, repository, name, wanted, &version)))
         return rc;
     view.tarball_url = tarball_url(req, name, version.version);
+    *modified_us = version.published_us;
+    return npm_manifest_show(version.document, version.document_length, &view, out, &req->error);
+}
+
+enum status npm_get_version(struct request *req, struct response *res)
+{
+    const char *name = request_param(req, "package"), *wanted = request_param(req, "version");
+    const struct mirror_document *document;
+    struct home home;
+    struct strbuf body;
+    int64_t modified_us;
+    enum status rc;
+
+    if ((rc = package_document_home(req, FORMAT_NPM, name, name, &home, &document)))
+        return rc == STATUS_NOT_FOUND ? request_no_package(req) : rc;
     strbuf_init(&body, req->arena, 2 * NPM_MANIFEST_MAX);
-    if ((rc = npm_manifest_show(version.document, version.document_length, &view, &body,
-                                &req->error)))
-        return rc;
-    return respond_document(req, res, document_new(body.data, body.length, version.published_us),
-                            "application/json");
+    if (home.kind == HOME_UPSTREAM)
+        rc = npm_upstream_render_version(req, home.upstreams, document, name, wanted, &body,
+                                         &modified_us, &req->error);
+    else if (home.kind == HOME_LOCAL)
+        rc = render_local_version(req, &home.repository, name, wanted, &body, &modified_us);
+    else
+        rc = request_no_package(req);
+    if (document)
+        mirror_release_document(document);
+    return rc ? rc
+              : respond_document(req, res, document_new(body.data, body.length, modified_us),
+                                 "application/json");
 }

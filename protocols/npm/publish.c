@@ -141,8 +141,7 @@ static enum status check(struct publishing *publishing)
                     "This package has been marked as private; remove the \"private\" field from "
                     "its package.json to publish it");
     return npm_tarball_read(stage_fd(body->stage), stage_size(body->stage), NPM_TARBALL_OURS,
-                            req->service->settings,
-                            req->arena, &publishing->tarball, &req->error);
+                            req->service->settings, req->arena, &publishing->tarball, &req->error);
 }
 
 static enum status build_document(struct publishing *publishing)

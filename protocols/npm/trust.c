@@ -111,8 +111,8 @@ static const char *attestations_path(struct request *req, const struct upstream 
     if (url && !strncmp(url, upstream->url, length) && url[length] == '/')
         return url + length;
     return arena_format(req->arena, "/-/npm/v1/attestations/%.*s%s%s@%s",
-                        base == name ? 0 : (int)(base - name - 1), name,
-                        base == name ? "" : "%2f", base, version);
+                        base == name ? 0 : (int)(base - name - 1), name, base == name ? "" : "%2f",
+                        base, version);
 }
 
 static enum status find_listing(struct request *req, const struct upstream *upstream,
@@ -173,8 +173,7 @@ static enum status ask_attestations(struct request *req, struct response *res, c
         mirror_release_document(document);
     if (rc || !listing.attestations_url)
         return rc ? rc : STATUS_NOT_FOUND;
-    question.path =
-        attestations_path(req, home.upstreams, listing.attestations_url, name, version);
+    question.path = attestations_path(req, home.upstreams, listing.attestations_url, name, version);
     strbuf_init(&answer, req->arena, ATTESTATIONS_MAX);
     if ((rc = mirror_ask(req->service->mirror, home.upstreams, &question, &answer, &code,
                          &req->error)))
@@ -189,19 +188,19 @@ static enum status ask_attestations(struct request *req, struct response *res, c
 
 enum status npm_get_attestations(struct request *req, struct response *res)
 {
-    const char *spec = request_param(req, "spec"), *at = strrchr(spec, '@');
-    const char *name = at && at > spec ? arena_copy_bytes(req->arena, spec, (size_t)(at - spec))
-                                       : "";
+    const char *spec = request_param(req, "package"), *at = strrchr(spec, '@');
+    const char *name =
+        at && at > spec ? arena_copy_bytes(req->arena, spec, (size_t)(at - spec)) : "";
     enum status rc = STATUS_NOT_FOUND;
 
-    /* The path has no :package of its own, so that the gate has not looked at its name. */
+    /* The gate has looked at the :package of the path, which has the version behind its name. */
     if (npm_name_is_readable(name) &&
         access_allows(req->principal, req->repository, arena_format(req->arena, "npm:%s", name),
                       REPO_READ))
         rc = ask_attestations(req, res, name, at + 1);
-    return rc == STATUS_NOT_FOUND ? fail(&req->error, STATUS_NOT_FOUND, "",
-                                         "nothing is attested of %.300s", spec)
-                                  : rc;
+    return rc == STATUS_NOT_FOUND
+               ? fail(&req->error, STATUS_NOT_FOUND, "", "nothing is attested of %.300s", spec)
+               : rc;
 }
 
 enum status npm_get_attestations_again(struct request *req, struct response *res)

@@ -34,9 +34,9 @@ bool npm_update_check_is_hopeless(struct request *req, const char *name)
         catalog_find_home(catalog, req->repository, FORMAT_NPM, name, req->arena, &home, NULL) ||
         (home.kind != HOME_UPSTREAM && home.kind != HOME_UNOWNED) || !home.upstream_count)
         return false;
-    if (home.kind == HOME_UPSTREAM && catalog_find_upstream_document(catalog, home.upstreams, name,
-                                                                     req->arena, &kept, NULL) !=
-                                          STATUS_NOT_FOUND)
+    if (home.kind == HOME_UPSTREAM &&
+        catalog_find_upstream_document(catalog, home.upstreams, name, req->arena, &kept, NULL) !=
+            STATUS_NOT_FOUND)
         return false;
     mirror_visit_stats(req->service->mirror, home.upstreams->id, see_stats, &fails);
     return fails || home.upstreams->is_offline;

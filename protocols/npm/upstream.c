@@ -145,8 +145,7 @@ static void show_pin(void *context, const char *version, const struct npm_listin
         out->integrity = pin->text;
 }
 
-static enum status begin_view(struct pins *pins, const struct mirror_document *document,
-                              struct npm_upstream_view *view, struct error *err)
+static enum status begin_view(struct pins *pins, struct npm_upstream_view *view, struct error *err)
 {
     struct request *req = pins->req;
     const char *fold;
@@ -154,7 +153,6 @@ static enum status begin_view(struct pins *pins, const struct mirror_document *d
     npm_entries_init(&pins->entries, req->arena);
     view->base = arena_format(req->arena, "%s/npm/%s/%s", req->service->public_url,
                               req->repository->org, req->repository->name);
-    view->known_us = document->fetched_us;
     view->pinned = show_pin;
     view->pins = pins;
     if (!owner_fold_name(FORMAT_NPM, pins->name, req->arena, &fold))
@@ -187,7 +185,7 @@ enum status npm_upstream_render(struct request *req, const struct upstream *upst
     enum status rc;
 
     if ((rc = npm_upstream_open(req, upstream, document, name, &packument, err)) ||
-        (rc = begin_view(&pins, document, &view, err)) ||
+        (rc = begin_view(&pins, &view, err)) ||
         (rc = mirror_read_document(document, &reader, err)))
         return rc;
     rc = npm_upstream_show(&packument, reader, &view, &sink, modified_us, err);
@@ -212,13 +210,13 @@ enum status npm_upstream_render_version(struct request *req, const struct upstre
         return rc;
     if (!(version = npm_upstream_find(&packument, wanted)))
         return fail(err, STATUS_NOT_FOUND, "", "version not found: %.256s", wanted);
-    if ((rc = begin_view(&pins, document, &view, err)) ||
+    if ((rc = begin_view(&pins, &view, err)) ||
         (rc = mirror_read_document(document, &reader, err)))
         return rc;
     rc = npm_upstream_take(&packument, version, reader, req->arena, &listing, err);
     reader_close(reader);
     if (rc)
         return rc;
-    *modified_us = npm_upstream_time(&packument, version->key, document->fetched_us);
+    *modified_us = npm_upstream_time(&packument, version->key, 0);
     return npm_upstream_show_version(&packument, version, &listing, &view, out, err);
 }

@@ -57,7 +57,6 @@ struct npm_pinned {
 struct npm_upstream_view {
     enum npm_form form;
     const char *base; /* the repository's URL, without a final slash */
-    int64_t known_us; /* when the document was known to us: where it tells no time */
     /* What is pinned for a version that is listed so; NULL: nothing. */
     void (*pinned)(void *context, const char *version, const struct npm_listing *listing,
                    struct npm_pinned *out);

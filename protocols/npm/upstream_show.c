@@ -158,7 +158,7 @@ struct writing {
     struct strbuf manifest, piece, hoisted;
     const char *hoist; /* the version whose fields go to the top; NULL: the document's own */
     size_t shown;
-    int64_t first_us, last_us;
+    int64_t unknown_us, first_us, last_us;
 };
 
 static enum status flush(struct writing *writing, struct error *err)
@@ -283,14 +283,20 @@ static void put_time(struct strbuf *out, const char *key, int64_t time_us)
     strbuf_json(out, text);
 }
 
-/* A version without a time counts as new, for clients wait until versions are old enough. */
+/* A version without a time is as new as the newest, for clients wait until versions are old enough. Where
+ * nothing at all is known, it is the oldest time there is: nobody takes that for a real one, and a young
+ * one would keep all versions back for as long as the document changes. */
 static int64_t unknown_time(const struct writing *writing)
 {
     const struct npm_upstream_packument *packument = writing->packument;
+    int64_t newest = packument->modified_us > 0 ? packument->modified_us : 0;
 
-    return npm_upstream_time(packument, "modified",
-                             packument->modified_us >= 0 ? packument->modified_us
-                                                         : writing->view->known_us);
+    if ((newest = npm_upstream_time(packument, "modified", newest)))
+        return newest;
+    for (size_t i = 0; i < packument->times.count; i++)
+        if (packument->times.list[i].time_us > newest)
+            newest = packument->times.list[i].time_us;
+    return newest;
 }
 
 static void find_ends(struct writing *writing)
@@ -298,13 +304,14 @@ static void find_ends(struct writing *writing)
     const struct npm_upstream_packument *packument = writing->packument;
     int64_t first = INT64_MAX, last = 0;
 
+    writing->unknown_us = unknown_time(writing);
     for (size_t i = 0; i < packument->versions.count; i++) {
         const struct npm_entry *version = &packument->versions.list[i];
         int64_t time_us;
 
         if (version->is_gone)
             continue;
-        time_us = npm_upstream_time(packument, version->key, unknown_time(writing));
+        time_us = npm_upstream_time(packument, version->key, writing->unknown_us);
         first = time_us < first ? time_us : first;
         last = time_us > last ? time_us : last;
     }
@@ -331,7 +338,7 @@ static enum status write_times(struct writing *writing, struct error *err)
             continue;
         strbuf_char(piece, ',');
         put_time(piece, version->key,
-                 npm_upstream_time(packument, version->key, unknown_time(writing)));
+                 npm_upstream_time(packument, version->key, writing->unknown_us));
         if (piece->length > PIECE_SIZE)
             rc = flush(writing, err);
     }

@@ -83,8 +83,8 @@ static enum status blame_upstream(enum status rc, struct error *err)
     return fail(err, STATUS_BAD_UPSTREAM, "EBADTARBALL", "%.500s", message);
 }
 
-/* What is installed must be what was asked for. A package.json that is no strict JSON is the clients'
- * to judge, for the bytes are those that the upstream lists. */
+/* What is installed must be what was asked for. A package.json that is no strict JSON is the
+ * clients' to judge, for the bytes are those that the upstream lists. */
 static enum status inspect(const struct mirror_wish *wish, int fd, int64_t size,
                            struct arena *arena, const char **sidecar_suffix, const void **sidecar,
                            size_t *sidecar_length, struct error *err)
@@ -98,8 +98,8 @@ static enum status inspect(const struct mirror_wish *wish, int fd, int64_t size,
     (void)sidecar_length;
     if ((rc = npm_tarball_read(fd, size, NPM_TARBALL_FOREIGN, wish->context, arena, &tarball, err)))
         return blame_upstream(rc, err);
-    name = npm_value_text(
-        npm_value_get(tarball.package_json, tarball.package_json_length, "name"), arena);
+    name = npm_value_text(npm_value_get(tarball.package_json, tarball.package_json_length, "name"),
+                          arena);
     version = npm_value_text(
         npm_value_get(tarball.package_json, tarball.package_json_length, "version"), arena);
     if (name && strcmp(name, wish->name))
