@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from patience import PATIENCE
+from patience import PATIENCE, until
 
 SBIN = "/usr/sbin:/sbin"
 # The image is sparse. Large, so that the server's thresholds for a full disk are far away.
@@ -73,9 +73,19 @@ class Disk:
 
     def unmount(self):
         if self.mounted:
-            run("umount", self.point)
+            until(self.is_unmounted, "the end of what uses the disk")
             self.mounted = False
             run("losetup", "--detach", self.device)
+
+    def is_unmounted(self):
+        """False while somebody looks at it, such as a daemon of the desktop."""
+        try:
+            run("umount", self.point)
+        except OSError as reason:
+            if "busy" not in str(reason):
+                raise
+            return False
+        return True
 
     def writes(self):
         """Finished and running writes of the device."""
@@ -85,8 +95,8 @@ class Disk:
     def copy(self, to, patience=PATIENCE):
         """Copies what the device has received. The process that wrote is stopped, but the kernel may
         still be at it: a copy during which something was written is no moment in time, and is made again."""
-        until = time.monotonic() + patience
-        while time.monotonic() < until:
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
             before = self.writes()
             if before[1] == "0":
                 run("cp", "--sparse=always", self.image, to)

@@ -76,7 +76,20 @@ class Server:
         return done
 
     def start(self):
-        """Returns the seconds until the ready file was there."""
+        """Returns the seconds until the ready file was there. A port that it had before may have been
+        given to somebody else meanwhile, for as long as that takes."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            told = os.path.getsize(self.log) if self.log.exists() else 0
+            try:
+                return self.start_once()
+            except AssertionError:
+                is_taken = self.port and b"could not listen" in self.log.read_bytes()[told:]
+                if not is_taken or time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+
+    def start_once(self):
         ready = self.folder / "ready.json"
         ready.unlink(missing_ok=True)
         with open(self.log, "ab") as log:
