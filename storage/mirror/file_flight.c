@@ -108,8 +108,9 @@ static enum status begin(struct mirror_file *file, int64_t size, struct error *e
 
 static enum status wrong_size(const struct mirror_file *file, int64_t found, struct error *err)
 {
-    return fail(err, STATUS_BAD_UPSTREAM, "bytes-wrong", "%s has %lld bytes, and not the %lld that were listed",
-                file->wish.file, (long long)found, (long long)file->expected_size);
+    return fail(err, STATUS_BAD_UPSTREAM, "bytes-wrong", "%s has %lld bytes, and not the %lld that were said",
+                file->wish.file, (long long)found,
+                (long long)(file->expected_size >= 0 ? file->expected_size : file->size));
 }
 
 static enum status take_head(void *context, const struct transfer_head *head, struct error *err)
@@ -192,11 +193,13 @@ static enum status take_bytes(void *context, const void *given, size_t length, s
         return rc;
     if (file->size >= 0 && stage_size(file->stage) + (int64_t)length > file->size)
         return wrong_size(file, stage_size(file->stage) + (int64_t)length, err);
-    if (length && (rc = stage_write(file->stage, bytes, length, err)))
-        return rc;
-    file->replay = stage_size(file->stage);
+    if (length) {
+        if ((rc = stage_write(file->stage, bytes, length, err)))
+            return rc;
+        file->replay = stage_size(file->stage);
+    }
     pthread_mutex_lock(&mirror->lock);
-    file->written = file->replay;
+    file->written = stage_size(file->stage);
     if (file->is_tailing && file->written - file->told >= WAKE_STEP) {
         file->told = file->written;
         pthread_cond_broadcast(&file->moved);
