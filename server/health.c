@@ -3,6 +3,7 @@
 #include "protocols/http/document_cache.h"
 #include "protocols/http/response.h"
 #include "server/metrics.h"
+#include "server/upstream_metrics.h"
 #include "storage/blobs/blob_store.h"
 #include "storage/catalog/access.h"
 #include "storage/catalog/reading.h"
@@ -149,6 +150,7 @@ static enum status get_metrics(struct request *req, struct response *res)
     write_writer(req->service->catalog, &body);
     write_documents(req->service->documents, &body);
     write_storage(req->service->catalog, &body);
+    upstream_metrics_write(req->service->mirror, &body);
     response_header(req, res, "Cache-Control", "no-store");
     return respond_strbuf(req, res, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }
