@@ -1,0 +1,34 @@
+"""Where pull-through may ask: public addresses, and private ones that the instance's owner has named."""
+
+import json
+
+from conformance import conformance
+
+PRIVATE = ["http://127.0.0.1/", "http://127.1:4873/", "http://2130706433/", "http://0x7f000001/", "http://localhost/",
+           "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "http://169.254.169.254/",
+           "http://[fd00::1]/", "http://[64:ff9b::7f00:1]/", "http://10.0.0.1/", "http://0/"]
+
+
+def add_upstream(server, url, token=None, **more):
+    """POST …/upstreams, with another's token where one is given."""
+    body = json.dumps({"repository": "main", "format": "npm", "url": url, **more}).encode()
+    return server.post("/api/v1/orgs/acme/upstreams", body, **({"token": token} if token else {}))
+
+
+def org_admin(server):
+    """A token of someone who rules all of the org, and not the instance."""
+    for path, body in (("accounts", {"name": "ada"}),
+                       ("grants", {"subject": "ada", "role": "org-admin", "repository": "acme/*"})):
+        answer = server.post(f"/api/v1/{path}", json.dumps(body).encode())
+        assert answer.status == 201, answer
+    return server.post("/api/v1/tokens", json.dumps({"for": "ada"}).encode()).json()["token"]
+
+
+@conformance("art-120")
+def test_an_orgs_administrator_names_no_private_address(server):
+    """However it is written, an address of the machine or its network is the owner's alone to name."""
+    token = org_admin(server)
+    for url in PRIVATE:
+        answer = add_upstream(server, url, token=token)
+        assert answer.status == 403, (url, answer)
+        assert "private" in answer.json()["detail"], (url, answer)
