@@ -2,6 +2,7 @@
 
 #include "config/settings.h"
 #include "protocols/http/content_coding.h"
+#include "protocols/http/publish_name.h"
 #include "protocols/npm/manifest.h"
 #include "protocols/npm/name.h"
 #include "protocols/npm/packument.h"
@@ -269,6 +270,7 @@ enum status npm_put_package(struct request *req, struct response *res)
     if ((rc = npm_name_check_publish(publishing->name, &req->error)))
         return rc;
     if (!(rc = read_body(publishing)) && !(rc = check(publishing)) &&
+        !(rc = publish_check_name(req, FORMAT_NPM, publishing->name, publishing->name)) &&
         !(rc = build_document(publishing)))
         rc = store(publishing, &unchanged);
     stage_close(publishing->body.stage);

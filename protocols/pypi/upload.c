@@ -1,4 +1,5 @@
 #include "config/settings.h"
+#include "protocols/http/publish_name.h"
 #include "protocols/http/response.h"
 #include "protocols/pypi/core_metadata.h"
 #include "protocols/pypi/project_name.h"
@@ -249,7 +250,8 @@ static enum status check_upload(struct request *req, struct upload *up)
     enum status rc;
 
     if ((rc = check_fields(req, up)) || (rc = check_access(req, up)) ||
-        (rc = check_digests(req, &up->form)) || (rc = check_file_name(req, up, &wheel)))
+        (rc = check_digests(req, &up->form)) || (rc = check_file_name(req, up, &wheel)) ||
+        (rc = publish_check_name(req, FORMAT_PYPI, up->form.name, up->project)))
         return rc;
     up->requires_python = up->form.requires_python; /* an sdist's, whose archive is not read */
     return up->is_wheel ? stage_metadata(req, up, &wheel) : STATUS_OK;

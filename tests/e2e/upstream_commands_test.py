@@ -9,6 +9,7 @@ import pytest
 
 import shapes
 from packhouse_server import binary
+from patience import PATIENCE
 
 NOWHERE = "http://127.0.0.1:9"
 DONE, REFUSED, USAGE, DENIED, ABSENT, TAKEN = range(6)
@@ -22,7 +23,7 @@ def type_in(server, tmp_path):
 
     def call(*words, stdin=subprocess.DEVNULL, token=None, **environment):
         return subprocess.run(
-            [binary(), *words], text=True, capture_output=True, timeout=60, stdin=stdin,
+            [binary(), *words], text=True, capture_output=True, timeout=PATIENCE, stdin=stdin,
             env={"PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path),
                  "PACKHOUSE_URL": server.url, "PACKHOUSE_TOKEN": token or server.token, "PACKHOUSE_REPO": "acme/main",
                  **environment})
