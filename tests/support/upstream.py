@@ -44,6 +44,7 @@ import time
 import urllib.parse
 
 import lies
+from patience import PATIENCE
 from upstream_answer import DEFAULT, Answer
 from upstream_packages import NpmRegistry, PythonIndex
 
@@ -203,7 +204,7 @@ class Upstream:
             return [request for request in self.requests
                     if fnmatch.fnmatchcase(request.path, pattern) and method in (None, request.method)]
 
-    def wait_until_asked(self, pattern="*", times=1, method=None, within=120):
+    def wait_until_asked(self, pattern="*", times=1, method=None, within=PATIENCE):
         end_at = time.monotonic() + within
         with self.asking:
             while len(found := self.asked(pattern, method)) < times:
@@ -394,7 +395,7 @@ def end(connection, cut):
     raise Gone
 
 
-def wait_until_taken(connection, within=5.0):
+def wait_until_taken(connection, within=PATIENCE):
     """Until the other side's kernel has all that was sent (SIOCOUTQ)."""
     until = time.monotonic() + within
     while time.monotonic() < until:
