@@ -173,6 +173,18 @@ def test_a_tarball_on_another_host_is_fetched_only_where_that_is_allowed(server,
     assert not other.requests
 
 
+@conformance("npm-174")
+def test_a_tarball_on_a_host_that_is_allowed_is_fetched(server, upstream, new_upstream):
+    other = new_upstream()
+    away = other.npm.add("away", "1.0.0")
+    upstream.npm.packages["away"] = {"1.0.0": away}
+    upstream.npm.tags["away"] = {"latest": "1.0.0"}
+    attach(server, "npm", upstream.npm_url, file_hosts=[f"{other.host}:{other.port}"])
+    answer = server.get(f"{server.npm}/away/-/away-1.0.0.tgz")
+    assert answer.status == 200 and answer.body == away.body.content, answer
+    assert all("authorization" not in request.headers for request in other.requests)
+
+
 @conformance("npm-175")
 @pytest.mark.parametrize("name", ["npm", "pnpm"])
 def test_a_client_that_asks_for_news_of_itself_does_not_wait(pulling, upstream, name):
