@@ -25,5 +25,6 @@ const char *artifact_media_type(const char *path);
 
 enum status artifact_put_file(struct request *req, struct response *res);
 enum status artifact_get_file(struct request *req, struct response *res);
+enum status artifact_remove(struct request *req, struct response *res);
 enum status artifact_list_files(struct request *req, struct response *res);
 enum status artifact_list_versions(struct request *req, struct response *res);

@@ -12,6 +12,7 @@ static const struct route artifact_routes[] = {
     {METHOD_PUT, "/:package/:version/*path", MAY_PUBLISH, -1, artifact_put_file,      artifact_max},
     {METHOD_GET, "/:package/:version/*path", MAY_READ,    0,  artifact_get_file,      NULL        },
     {METHOD_GET, "/:package/:version",       MAY_READ,    0,  artifact_list_files,    NULL        },
+    {METHOD_DELETE, "/:package/:version",    MAY_DELETE,  0,  artifact_remove,        NULL        },
     {METHOD_GET, "/:package",                MAY_READ,    0,  artifact_list_versions, NULL        },
 };
 

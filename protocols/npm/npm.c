@@ -9,6 +9,7 @@
 #include "protocols/npm/publish.h"
 #include "protocols/npm/trust.h"
 #include "protocols/npm/upstream.h"
+#include "protocols/npm/unpublish.h"
 #include "storage/catalog/access.h"
 #include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
@@ -137,6 +138,9 @@ static const struct route routes[] = {
     {METHOD_PUT,    "/-/package/:package/dist-tags/:tag",                      MAY_TAG,     NPM_TAG_BODY_MAX,  npm_put_tag,
      NULL                                                                                                                                             },
     {METHOD_DELETE, "/-/package/:package/dist-tags/:tag",                      MAY_TAG,     0,                 npm_delete_tag,       NULL             },
+    {METHOD_PUT,    "/:package/-rev/:rev",                MAY_DELETE,  0,                 npm_put_revision,  npm_publish_limit},
+    {METHOD_DELETE, "/:package/-rev/:rev",                MAY_DELETE,  0,                 npm_delete_package, NULL            },
+    {METHOD_DELETE, "/:package/-/:file/-rev/:rev",        MAY_DELETE,  0,                 npm_delete_tarball, NULL            },
     {METHOD_GET,    "/-/ping",                                                 ANYONE,      0,                 get_ping,             NULL             },
     {METHOD_GET,    "/-/whoami",                                               SIGNED_IN,   0,                 get_whoami,           NULL             },
     {METHOD_POST,   "/-/npm/v1/security/advisories/bulk",                      MAY_READ,    0,                 npm_post_advisories,

@@ -210,6 +210,11 @@ static enum status store(struct publishing *publishing, bool *unchanged)
     *unchanged = publication.unchanged;
     if (rc != STATUS_CONFLICT)
         return rc;
+    if (!strcmp(req->error.code, "version-removed"))
+        return fail(&req->error, STATUS_FORBIDDEN, "EPUBLISHCONFLICT",
+                    "You cannot publish over the previously published versions: %s was removed, and "
+                    "is never published again.",
+                    publishing->version);
     if (!publication.conflict) { /* npm takes 409 as a reason to publish once more */
         req->error.status = STATUS_FORBIDDEN;
         return STATUS_FORBIDDEN;

@@ -29,6 +29,10 @@ enum status admin_list_claims(struct request *req, struct response *res);
 enum status admin_add_claim(struct request *req, struct response *res);
 enum status admin_remove_claim(struct request *req, struct response *res);
 
+enum status admin_remove_version(struct request *req, struct response *res);
+enum status admin_restore_version(struct request *req, struct response *res);
+enum status admin_list_removed(struct request *req, struct response *res);
+
 enum status admin_create_account(struct request *req, struct response *res);
 enum status admin_list_accounts(struct request *req, struct response *res);
 enum status admin_whoami(struct request *req, struct response *res);

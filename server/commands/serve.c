@@ -241,8 +241,12 @@ static void warn_of_unknown_variables(void)
 
 static int serve(struct command_call *call)
 {
-    const struct jobs_options watched = {.warn_bytes = call->settings->disk_warn_bytes,
-                                         .warn_percent = (int)call->settings->disk_warn_percent};
+    const struct jobs_options watched = {
+        .warn_bytes = call->settings->disk_warn_bytes,
+        .warn_percent = (int)call->settings->disk_warn_percent,
+        .grace_us = call->settings->sweep_grace_hours * 3600 * 1000000,
+        .trash_us = call->settings->trash_days * 86400 * 1000000,
+    };
     struct house house = {.settings = call->settings};
     sigset_t awaited = block_signals();
     int code = EXIT_DONE;

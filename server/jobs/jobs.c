@@ -2,6 +2,7 @@
 
 #include "config/log.h"
 #include "storage/blobs/blob_store.h"
+#include "storage/catalog/sweep.h"
 #include "storage/catalog/token.h"
 
 #include <pthread.h>
@@ -18,6 +19,7 @@ struct jobs {
     pthread_cond_t stop;
     bool is_stopping;
     bool has_warned;
+    struct sweep sweep;
 };
 
 static void note_token_uses(struct jobs *jobs)
@@ -43,6 +45,35 @@ static void watch_disk(struct jobs *jobs)
     jobs->has_warned = is_low;
 }
 
+/* What a crash left: bytes without a row, and rows whose bytes were being deleted. */
+static void clean_up(struct jobs *jobs)
+{
+    struct error err;
+    int64_t moved;
+
+    if (catalog_unlink_given_up(jobs->catalog, &err) ||
+        catalog_sweep_orphans(jobs->catalog, &moved, &err))
+        log_event(LOG_WARN, "sweep.failed", "reason=\"%s\"", err.message);
+    else if (moved)
+        log_event(LOG_INFO, "sweep.orphans", "moved=%lld to=quarantine", (long long)moved);
+}
+
+static void sweep(struct jobs *jobs)
+{
+    struct sweep *state = &jobs->sweep;
+    struct error err;
+
+    if (catalog_sweep_step(jobs->catalog, state, &err)) {
+        log_event(LOG_WARN, "sweep.failed", "reason=\"%s\"", err.message);
+        return;
+    }
+    if (state->condemned || state->unlinked)
+        log_event(LOG_INFO, "sweep.step", "condemned=%lld deleted=%lld bytes=%lld",
+                  (long long)state->condemned, (long long)state->unlinked,
+                  (long long)state->unlinked_bytes);
+    state->condemned = state->given_up = state->unlinked = state->unlinked_bytes = 0;
+}
+
 /* False when it is time to stop. */
 static bool sleep_a_period(struct jobs *jobs)
 {
@@ -63,8 +94,10 @@ static void *run(void *context)
 {
     struct jobs *jobs = context;
 
+    clean_up(jobs);
     do {
         note_token_uses(jobs);
+        sweep(jobs);
         watch_disk(jobs);
     } while (sleep_a_period(jobs));
     note_token_uses(jobs);
@@ -82,6 +115,7 @@ enum status jobs_start(struct catalog *catalog, const struct jobs_options *optio
         return fail(err, STATUS_INTERNAL, "", "out of memory");
     jobs->catalog = catalog;
     jobs->options = *options;
+    jobs->sweep = (struct sweep){.grace_us = options->grace_us, .trash_us = options->trash_us};
     pthread_mutex_init(&jobs->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -9,6 +9,7 @@ struct jobs;
 struct jobs_options {
     int64_t warn_bytes; /* less free space than this, or */
     int warn_percent;   /* than this share: the log warns, once until there is room again */
+    int64_t grace_us, trash_us; /* of the sweep */
 };
 
 enum status jobs_start(struct catalog *catalog, const struct jobs_options *options,

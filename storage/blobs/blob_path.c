@@ -7,18 +7,21 @@
 #include <string.h>
 #include <time.h>
 
-enum { RANDOM_BITS = 29 };
-
 int64_t blob_nonce_new(void)
 {
     int64_t seconds = clock_now_us() / 1000000;
 
-    return seconds << RANDOM_BITS | (int64_t)(secret_random_u64() >> (64 - RANDOM_BITS));
+    return seconds << BLOB_NONCE_RANDOM_BITS | (int64_t)(secret_random_u64() >> (64 - BLOB_NONCE_RANDOM_BITS));
+}
+
+int64_t blob_nonce_seconds(int64_t nonce)
+{
+    return nonce >> BLOB_NONCE_RANDOM_BITS;
 }
 
 void blob_folder(int64_t nonce, char out[BLOB_FOLDER_SIZE])
 {
-    time_t seconds = (time_t)(nonce >> RANDOM_BITS);
+    time_t seconds = (time_t)(nonce >> BLOB_NONCE_RANDOM_BITS);
     struct tm utc;
 
     gmtime_r(&seconds, &utc);

@@ -232,8 +232,9 @@ enum status blob_store_read(struct blob_store *store, const struct blob_name *na
     return STATUS_OK;
 }
 
-static enum status walk_folder(int parent, const char *path, int depth, blob_visit visit,
-                               void *context, struct error *err)
+/* since is "blobs/YYYY/MM/DD/HH": folders whose paths sort before it are passed over. */
+static enum status walk_folder(int parent, const char *path, int depth, const char *since,
+                               blob_visit visit, void *context, struct error *err)
 {
     const char *last = strrchr(path, '/');
     int fd = openat(parent, last ? last + 1 : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -257,8 +258,10 @@ static enum status walk_folder(int parent, const char *path, int depth, blob_vis
         snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
         if (fstatat(fd, entry->d_name, &found, AT_SYMLINK_NOFOLLOW))
             continue; /* went away while we looked */
+        if (S_ISDIR(found.st_mode) && strncmp(below, since, strlen(below)) < 0)
+            continue;
         if (S_ISDIR(found.st_mode) && depth < 4)
-            rc = walk_folder(fd, below, depth + 1, visit, context, err);
+            rc = walk_folder(fd, below, depth + 1, since, visit, context, err);
         else
             rc = visit(context, blob_parse_file_name(entry->d_name, &name) ? &name : NULL,
                        found.st_size, below, err);
@@ -270,7 +273,62 @@ static enum status walk_folder(int parent, const char *path, int depth, blob_vis
 enum status blob_store_walk(struct blob_store *store, blob_visit visit, void *context,
                             struct error *err)
 {
-    return walk_folder(store->root_fd, "blobs", 0, visit, context, err);
+    return walk_folder(store->root_fd, "blobs", 0, "", visit, context, err);
+}
+
+enum status blob_store_walk_since(struct blob_store *store, int64_t since_s, blob_visit visit,
+                                  void *context, struct error *err)
+{
+    char folder[BLOB_FOLDER_SIZE], since[BLOB_FOLDER_SIZE + 8];
+
+    blob_folder(since_s << BLOB_NONCE_RANDOM_BITS, folder);
+    snprintf(since, sizeof since, "blobs/%s", folder);
+    return walk_folder(store->root_fd, "blobs", 0, since, visit, context, err);
+}
+
+enum status blob_store_remove(struct blob_store *store, const struct blob_name *name,
+                              struct error *err)
+{
+    char path[BLOB_FOLDER_SIZE + BLOB_NAME_SIZE];
+
+    blob_path(name, path, sizeof path);
+    return unlinkat(store->blobs_fd, path, 0) && errno != ENOENT
+               ? fail_errno(err, "could not delete blobs/%s", path)
+               : STATUS_OK;
+}
+
+enum status blob_store_quarantine(struct blob_store *store, const struct blob_name *name,
+                                  struct error *err)
+{
+    char path[BLOB_FOLDER_SIZE + BLOB_NAME_SIZE], file[BLOB_NAME_SIZE];
+    enum status rc;
+    int fd;
+
+    if ((rc = open_folder(store->root_fd, "quarantine", true, &fd, err)))
+        return rc;
+    blob_path(name, path, sizeof path);
+    blob_file_name(name, file);
+    if (renameat(store->blobs_fd, path, fd, file) && errno != ENOENT)
+        rc = fail_errno(err, "could not move blobs/%s to quarantine/", path);
+    close(fd);
+    return rc;
+}
+
+void blob_store_empty_quarantine(struct blob_store *store, int64_t before_s)
+{
+    int fd = openat(store->root_fd, "quarantine", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    struct stat found;
+
+    if (!folder && fd >= 0)
+        close(fd);
+    while (folder && (entry = readdir(folder)))
+        if (!fstatat(fd, entry->d_name, &found, AT_SYMLINK_NOFOLLOW) && S_ISREG(found.st_mode) &&
+            found.st_ctime < before_s) /* when it was moved */
+            unlinkat(fd, entry->d_name, 0);
+    if (folder)
+        closedir(folder);
 }
 
 enum status blob_store_space(struct blob_store *store, struct blob_space *out, struct error *err)

@@ -47,6 +47,19 @@ typedef enum status (*blob_visit)(void *context, const struct blob_name *name, i
 enum status blob_store_walk(struct blob_store *store, blob_visit visit, void *context,
                             struct error *err);
 
+/* The same for the folders of this hour and later ones. */
+enum status blob_store_walk_since(struct blob_store *store, int64_t since_s, blob_visit visit,
+                                  void *context, struct error *err);
+
+/* Takes a blob's file off the disk; one that is not there is success. */
+enum status blob_store_remove(struct blob_store *store, const struct blob_name *name,
+                              struct error *err);
+/* Moves a blob's file to quarantine/, from where nothing is served. */
+enum status blob_store_quarantine(struct blob_store *store, const struct blob_name *name,
+                                  struct error *err);
+/* Deletes what was moved there before this time. Never fails. */
+void blob_store_empty_quarantine(struct blob_store *store, int64_t before_s);
+
 struct blob_space {
     int64_t free_bytes, total_bytes;
 };

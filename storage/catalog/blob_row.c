@@ -17,7 +17,7 @@ enum status tx_claim_blob(struct transaction *tx, struct stage *stage, int64_t *
     static const char CLAIM[] =
         "INSERT INTO blob(sha256, size, state, nonce, touched_us, state_us, sha512, sha1, md5, blake2b)"
         " VALUES(?1, ?2, 0, ?3, ?4, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(sha256) DO UPDATE SET"
-        " nonce = CASE WHEN blob.state = 0 THEN blob.nonce ELSE excluded.nonce END,"
+        " nonce = CASE WHEN blob.state IN (0, 1) THEN blob.nonce ELSE excluded.nonce END,"
         " touched_us = excluded.touched_us,"
         " state_us = CASE WHEN blob.state = 0 THEN blob.state_us ELSE excluded.state_us END, state = 0,"
         " sha512 = COALESCE(blob.sha512, excluded.sha512), sha1 = COALESCE(blob.sha1, excluded.sha1),"

@@ -7,7 +7,8 @@
 struct stage;
 struct transaction;
 
-/* Claims the bytes and learns which incarnation won: the one that is live, else the stage's. Digests
+/* Claims the bytes and learns which incarnation won: the one that is live or only
+ * condemned, whose bytes are still there, else the stage's. Digests
  * that an earlier claim of the same bytes did not need are filled in. nonce may be NULL. */
 enum status tx_claim_blob(struct transaction *tx, struct stage *stage, int64_t *blob_id,
                           int64_t *nonce, struct error *err);

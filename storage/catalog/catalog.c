@@ -1,5 +1,6 @@
 #include "storage/catalog/catalog.h"
 
+#include "config/clock.h"
 #include "storage/blobs/blob_store.h"
 #include "storage/catalog/access.h"
 #include "storage/catalog/data_directory.h"
@@ -21,6 +22,7 @@ struct catalog {
     struct catalog_options options;
     char data[DATA_PATH_MAX];
     int lock_fd;
+    int64_t opened_us;
     struct db_pool *readers;
     struct writer *writer;
     struct blob_store *blobs;
@@ -120,6 +122,7 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
     if (!catalog)
         return fail(err, STATUS_INTERNAL, "", "out of memory");
     catalog->lock_fd = -1;
+    catalog->opened_us = clock_now_us();
     catalog->options = *options;
     snprintf(catalog->data, sizeof catalog->data, "%s", options->data);
     catalog->options.data = catalog->data;
@@ -213,6 +216,11 @@ struct file_cache *catalog_file_cache(struct catalog *catalog)
 struct home_map *catalog_home_map(struct catalog *catalog)
 {
     return catalog->homes;
+}
+
+int64_t catalog_opened_us(const struct catalog *catalog)
+{
+    return catalog->opened_us;
 }
 
 const struct catalog_options *catalog_options(const struct catalog *catalog)

@@ -44,6 +44,7 @@ struct blob_store *catalog_blobs(struct catalog *catalog);
 struct access_cache *catalog_access(struct catalog *catalog);
 struct file_cache *catalog_file_cache(struct catalog *catalog);
 struct home_map *catalog_home_map(struct catalog *catalog);
+int64_t catalog_opened_us(const struct catalog *catalog);
 const struct catalog_options *catalog_options(const struct catalog *catalog);
 
 /* What /-/readyz tells: STATUS_OK, or the failing part and why in err. */

@@ -3,6 +3,7 @@
 #include "storage/blobs/blob_store.h"
 #include "storage/catalog/blob_row.h"
 #include "storage/catalog/owner.h"
+#include "storage/catalog/removal.h"
 #include "storage/catalog/tag.h"
 #include "storage/catalog/writer.h"
 #include "storage/memory/arena.h"
@@ -260,6 +261,10 @@ static enum status publish(struct transaction *tx, void *argument, struct error 
     enum status rc;
 
     pub->unchanged = pub->conflict = false;
+    if ((rc = tx_check_not_removed(tx, pub->repository->org_id, pub->format, pub->name_norm,
+                                   pub->version, pub->equal_keys_are_one ? pub->sort_key : NULL,
+                                   pub->sort_key_length, err)))
+        return rc;
     if ((rc = tx_find_package(tx, pub->repository, pub->format, pub->name_norm, &package_id, err)) &&
         rc != STATUS_NOT_FOUND)
         return rc;

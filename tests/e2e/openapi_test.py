@@ -184,6 +184,19 @@ def test_answers_are_as_described(server):
     ask("GET", claims, org="acme", expected=200)
     ask("DELETE", claims, query="?pattern=left-*", org="acme", expected=204)
     ask("DELETE", upstream, org="acme", upstream="partner", expected=204)
+    assert server.http("PUT", "/artifacts/acme/main/thing/1.0/a.txt", b"bytes").status == 201
+    place = {"org": "acme", "repo": "main"}
+    thing = {"package": "artifact:thing", "version": "1.0"}
+    removals, restorations = (f"/orgs/{{org}}/repositories/{{repo}}/{name}" for name in ("removals", "restorations"))
+    ask("POST", removals, thing, 400, **place)
+    ask("POST", removals, thing | {"package": "thing", "reason": "r"}, 400, **place)
+    ask("POST", removals, thing | {"version": "2.0", "reason": "r"}, 404, **place)
+    assert ask("POST", removals, thing | {"reason": "broken"}, 200, **place)["files"] == 1
+    assert ask("GET", removals, expected=200, **place)["items"][0]["reason"] == "broken"
+    ask("POST", restorations, thing, 200, **place)
+    ask("POST", restorations, thing, 404, **place)
+    ask("POST", removals, thing | {"reason": "secret", "now": True}, 200, **place)
+    ask("POST", restorations, thing, 410, **place)
     ask("GET", "/orgs/{org}/audit", org="globex", expected=200)
     ask("GET", "/audit", expected=200)
     assert ask.seen == described()

@@ -28,7 +28,7 @@ def routes():
 # What each parameter of a route is called where something is there.
 THERE = {
     "org": "acme", "repo": "main", "package": "hello", "version": "1.0.0", "tag": "latest",
-    "file": "hello-1.0.0.tgz", "path": "hello.tgz", "rest": "v1/search", "id": "1",
+    "file": "hello-1.0.0.tgz", "rev": "1-0", "path": "hello.tgz", "rest": "v1/search", "id": "1",
     "upstream": "partner", "source": "partner",
     "org_again": "acme", "repo_again": "main",
 }
@@ -46,6 +46,11 @@ ABSENT = {"org": "akme", "repo": "mein", "id": "9"}
 NAMED_ELSEWHERE = {
     ("GET", "/api/v1/orgs/:org/repositories"): ("", None),
     ("GET", "/api/v1/orgs/:org/owners"): ("?package=npm:hello", None),
+    ("POST", "/api/v1/orgs/:org/repositories/:repo/removals"):
+        ("", {"package": "artifact:hello", "version": "9.9.9", "reason": "walls"}),
+    ("GET", "/api/v1/orgs/:org/repositories/:repo/removals"): ("", None),
+    ("POST", "/api/v1/orgs/:org/repositories/:repo/restorations"):
+        ("", {"package": "artifact:hello", "version": "9.9.9"}),
     ("GET", "/api/v1/grants"): ("?org={org}", None),
     ("POST", "/api/v1/grants"): ("", {"subject": "stan", "role": "reader", "repository": "{org}/{repo}"}),
     ("DELETE", "/api/v1/grants/:id"): ("", None),

@@ -34,15 +34,23 @@ CREATE INDEX upstream_document_blob ON upstream_document(body_blob) WHERE body_b
 CREATE TABLE pin(org_id I64 NOT NULL REFERENCES org(id), format I64 NOT NULL, name_fold TXT NOT NULL,
   file TXT NOT NULL, version TXT NOT NULL, sha256 BIN NOT NULL, sha512 BIN, size I64 NOT NULL,
   first_us I64 NOT NULL, PRIMARY KEY(org_id, format, name_fold, file)) ROWLESS;
--- What was removed. file '': the whole version. Until restore_us its bytes may come back.
+-- What was removed. file '': the whole version. Until restore_us its bytes may come back. state_was: of
+-- the version, before.
 CREATE TABLE tombstone(org_id I64 NOT NULL REFERENCES org(id), format I64 NOT NULL, name_fold TXT NOT NULL,
-  version TXT NOT NULL, file TXT NOT NULL DEFAULT '', repository_id I64 NOT NULL, reason TXT NOT NULL,
-  removed_us I64 NOT NULL, restore_us I64 NOT NULL, by_account I64 NOT NULL,
-  PRIMARY KEY(org_id, format, name_fold, version, file)) ROWLESS;
+  version TXT NOT NULL, file TXT NOT NULL DEFAULT '', repository_id I64 NOT NULL, sort_key BIN NOT NULL,
+  state_was I64 NOT NULL DEFAULT 0, reason TXT NOT NULL, removed_us I64 NOT NULL, restore_us I64 NOT NULL,
+  by_account I64 NOT NULL, PRIMARY KEY(org_id, format, name_fold, version, file, repository_id)) ROWLESS;
+-- The tags of a removed version, and where each went; NULL: nowhere.
+CREATE TABLE removed_tag(version_id I64 NOT NULL REFERENCES version(id), tag TXT NOT NULL,
+  moved_to I64 REFERENCES version(id), PRIMARY KEY(version_id, tag)) ROWLESS;
 -- When an upstream's file was last asked for, in days since 1970; written in batches.
 CREATE TABLE file_seen(file_id I64 PRIMARY KEY REFERENCES file(id), day I64 NOT NULL) PLAIN;
 -- bytes an org may keep; no row: no limit but the setting's
 CREATE TABLE org_quota(org_id I64 PRIMARY KEY REFERENCES org(id), bytes I64 NOT NULL) PLAIN;
+
+-- What the sweep looks for.
+CREATE INDEX blob_state ON blob(state, state_us) WHERE state <> 0;
+CREATE INDEX tombstone_restore ON tombstone(restore_us);
 
 -- What is published already belongs to its org. npm's names fold by case; Python's are folded.
 INSERT INTO owner(org_id, format, name_fold, upstream_id, since_us)

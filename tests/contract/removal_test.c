@@ -1,0 +1,471 @@
+#include "config/clock.h"
+#include "storage/catalog/removal.h"
+#include "storage/catalog/sweep.h"
+#include "storage/catalog/tag.h"
+#include "storage/catalog/verify.h"
+#include "storage/memory/semver.h"
+#include "storage/memory/strbuf.h"
+#include "storage/metadata/db.h"
+#include "tests/support/catalog_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#define DAY_US (INT64_C(86400) * 1000000)
+
+static void pass_time(int64_t time_us)
+{
+    static int64_t passed_us;
+
+    clock_shift_us(passed_us += time_us);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    fixture_setup(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_teardown(*state);
+    free(*state);
+    return 0;
+}
+
+/* Publishes an npm version whose tarball has these bytes. */
+static enum status publish_npm(struct fixture *f, const struct repository *repository,
+                               const char *version, const char *bytes, const char *tag,
+                               struct error *err)
+{
+    struct publication_file file = {.name = arena_format(f->arena, "hello-%s.tgz", version)};
+    struct publication pub = {
+        .repository = repository, .actor = &f->actor, .format = FORMAT_NPM, .name = "hello",
+        .name_norm = "hello", .version = version, .document = "{}", .document_length = 2,
+        .version_must_be_new = true, .tags = &tag, .tag_count = tag != NULL, .first_tag = "latest",
+        .files = &file, .file_count = 1};
+    struct semver semver;
+    struct strbuf key;
+    enum status rc;
+
+    strbuf_init(&key, f->arena, 2048);
+    assert_true(semver_parse(version, &semver));
+    semver_sort_key(&semver, &key);
+    pub.sort_key = key.data;
+    pub.sort_key_length = key.length;
+    if ((rc = catalog_stage(f->catalog, -1, 0, &file.stage, err)))
+        return rc;
+    if (!(rc = stage_write(file.stage, bytes, strlen(bytes), err)))
+        rc = catalog_publish(f->catalog, &pub, err);
+    stage_close(file.stage);
+    return rc;
+}
+
+static void must_publish(struct fixture *f, const char *version, const char *tag)
+{
+    struct error err = {0};
+
+    fixture_must(publish_npm(f, &f->repository, version, version, tag, &err), &err);
+}
+
+static struct removal removal_of(struct fixture *f, const char *version)
+{
+    return (struct removal){.repository = &f->repository, .actor = &f->actor, .format = FORMAT_NPM,
+                            .name_norm = "hello", .version = version, .reason = "test",
+                            .trash_us = 14 * DAY_US};
+}
+
+static enum status remove_npm(struct fixture *f, const char *version, bool now, struct error *err)
+{
+    struct removal removal = removal_of(f, version);
+
+    removal.now = now;
+    return catalog_remove_version(f->catalog, &removal, err);
+}
+
+static enum status restore_npm(struct fixture *f, const char *version, struct error *err)
+{
+    struct removal removal = removal_of(f, version);
+
+    return catalog_restore_version(f->catalog, &removal, err);
+}
+
+/* One whole round. */
+static void sweep(struct fixture *f, int64_t grace_us, int64_t trash_us)
+{
+    struct sweep sweep = {.grace_us = grace_us, .trash_us = trash_us};
+    struct error err = {0};
+
+    do
+        fixture_must(catalog_sweep_step(f->catalog, &sweep, &err), &err);
+    while (sweep.next_id);
+}
+
+static const char *file_of(struct fixture *f, const char *version, struct stored_file *out)
+{
+    const char *name = arena_format(f->arena, "hello-%s.tgz", version);
+    struct error err;
+
+    if (catalog_find_file(f->catalog, &f->repository, FORMAT_NPM, "hello", name, f->arena, out, &err))
+        return NULL;
+    return out->name;
+}
+
+static bool is_there(struct fixture *f, const char *version)
+{
+    struct stored_file file;
+
+    return file_of(f, version, &file) != NULL;
+}
+
+static enum status add_tag(void *context, const struct tag *tag, struct error *err)
+{
+    struct strbuf *out = context;
+
+    (void)err;
+    strbuf_format(out, "%s%s=%s", out->length ? " " : "", tag->tag, tag->version);
+    return STATUS_OK;
+}
+
+/* "beta=2.0.0 latest=1.0.0" */
+static const char *tags(struct fixture *f)
+{
+    struct package_visitor visitor = {.tag = add_tag};
+    struct package package;
+    struct error err = {0};
+    struct strbuf out;
+
+    strbuf_init(&out, f->arena, 4096);
+    visitor.context = &out;
+    fixture_must(catalog_walk_package(f->catalog, &f->repository, FORMAT_NPM, "hello", &package,
+                                      f->arena, &visitor, &err), &err);
+    return out.length ? out.data : "";
+}
+
+static struct verify_report verify_clean(struct fixture *f)
+{
+    struct verify_report report;
+    struct error err = {0};
+
+    fixture_must(catalog_verify(f->data, true, f->arena, &report, NULL, &err), &err);
+    for (int64_t i = 0; i < report.finding_count; i++)
+        print_error("%s\n", report.findings[i]);
+    assert_int_equal(report.finding_count, 0);
+    assert_int_equal(report.orphans, 0);
+    return report;
+}
+
+static int blob_files(struct fixture *f)
+{
+    char command[256], count[16] = "";
+    FILE *pipe;
+
+    snprintf(command, sizeof command, "find %s/blobs -type f | wc -l", f->data);
+    pipe = popen(command, "r");
+    assert_non_null(pipe);
+    assert_non_null(fgets(count, sizeof count, pipe));
+    pclose(pipe);
+    return atoi(count);
+}
+
+static void what_is_removed_is_gone_at_once_and_comes_back_as_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = {0};
+
+    must_publish(f, "1.0.0", "latest");
+    must_publish(f, "2.0.0", "latest");
+    assert_true(is_there(f, "2.0.0")); /* and in the file cache */
+    assert_int_equal(remove_npm(f, "2.0.0", false, &err), STATUS_OK);
+    assert_false(is_there(f, "2.0.0"));
+    assert_string_equal(tags(f), "latest=1.0.0");
+    assert_int_equal(remove_npm(f, "2.0.0", false, &err), STATUS_NOT_FOUND);
+    assert_int_equal(verify_clean(f).files, 1);
+    assert_int_equal(restore_npm(f, "2.0.0", &err), STATUS_OK);
+    assert_true(is_there(f, "2.0.0"));
+    assert_string_equal(tags(f), "latest=2.0.0");
+    assert_int_equal(verify_clean(f).files, 2);
+    assert_int_equal(restore_npm(f, "2.0.0", &err), STATUS_NOT_FOUND);
+}
+
+static void a_removed_version_never_means_other_bytes(void **state)
+{
+    struct fixture *f = *state;
+    struct repository other;
+    struct error err = {0};
+    int64_t id;
+
+    fixture_must(catalog_create_repository(f->catalog, &f->actor, "acme", "other", false, &id, &err), &err);
+    fixture_must(catalog_find_repository(f->catalog, "acme", "other", f->arena, &other, &err), &err);
+    must_publish(f, "1.0.0", NULL);
+    assert_int_equal(remove_npm(f, "1.0.0", false, &err), STATUS_OK);
+    assert_int_equal(publish_npm(f, &f->repository, "1.0.0", "other", NULL, &err), STATUS_CONFLICT);
+    assert_string_equal(err.code, "version-removed");
+    assert_int_equal(publish_npm(f, &f->repository, "1.0.0", "1.0.0", NULL, &err), STATUS_CONFLICT);
+    assert_int_equal(publish_npm(f, &other, "1.0.0", "other", NULL, &err), STATUS_CONFLICT);
+    sweep(f, 0, 0);
+    assert_int_equal(publish_npm(f, &other, "1.0.0", "other", NULL, &err), STATUS_CONFLICT);
+    assert_int_equal(publish_npm(f, &other, "1.0.1", "other", NULL, &err), STATUS_OK);
+    assert_int_equal(blob_files(f), 1);
+    verify_clean(f);
+}
+
+static void bytes_go_when_their_time_to_restore_has_passed(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = {0};
+
+    must_publish(f, "1.0.0", NULL);
+    must_publish(f, "1.1.0", NULL);
+    assert_int_equal(remove_npm(f, "1.0.0", false, &err), STATUS_OK);
+    sweep(f, DAY_US, 14 * DAY_US); /* the grace has not passed */
+    assert_int_equal(blob_files(f), 2);
+    pass_time(2 * DAY_US);
+    sweep(f, DAY_US, 14 * DAY_US); /* condemned, and still there to come back */
+    assert_int_equal(blob_files(f), 2);
+    assert_int_equal(restore_npm(f, "1.0.0", &err), STATUS_OK);
+    assert_true(is_there(f, "1.0.0"));
+    assert_int_equal(remove_npm(f, "1.0.0", false, &err), STATUS_OK);
+    pass_time(2 * DAY_US);
+    sweep(f, DAY_US, 14 * DAY_US);
+    pass_time(15 * DAY_US);
+    sweep(f, DAY_US, 14 * DAY_US);
+    assert_int_equal(blob_files(f), 1);
+    assert_int_equal(restore_npm(f, "1.0.0", &err), STATUS_GONE);
+    assert_string_equal(err.code, "restore-over");
+    assert_true(is_there(f, "1.1.0"));
+    verify_clean(f);
+}
+
+static void a_leaked_secret_is_off_the_disk_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = {0};
+
+    must_publish(f, "1.0.0", NULL);
+    must_publish(f, "1.1.0", NULL);
+    assert_int_equal(remove_npm(f, "1.0.0", true, &err), STATUS_OK);
+    assert_int_equal(blob_files(f), 1);
+    assert_int_equal(restore_npm(f, "1.0.0", &err), STATUS_GONE);
+    assert_int_equal(remove_npm(f, "1.1.0", false, &err), STATUS_OK);
+    assert_int_equal(blob_files(f), 1);
+    assert_int_equal(remove_npm(f, "1.1.0", true, &err), STATUS_OK); /* it was worse than thought */
+    assert_int_equal(blob_files(f), 0);
+    assert_int_equal(restore_npm(f, "1.1.0", &err), STATUS_GONE);
+    verify_clean(f);
+}
+
+static void bytes_that_another_file_has_too_stay(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = {0};
+
+    fixture_must(publish_npm(f, &f->repository, "1.0.0", "same", NULL, &err), &err);
+    fixture_must(publish_npm(f, &f->repository, "2.0.0", "same", NULL, &err), &err);
+    assert_int_equal(remove_npm(f, "1.0.0", true, &err), STATUS_OK);
+    sweep(f, 0, 0);
+    assert_int_equal(blob_files(f), 1);
+    assert_true(is_there(f, "2.0.0"));
+    verify_clean(f);
+}
+
+static void bytes_that_were_given_up_are_published_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = {0};
+
+    fixture_must(publish_npm(f, &f->repository, "1.0.0", "same", NULL, &err), &err);
+    assert_int_equal(remove_npm(f, "1.0.0", false, &err), STATUS_OK);
+    sweep(f, 0, DAY_US); /* condemned */
+    fixture_must(publish_npm(f, &f->repository, "2.0.0", "same", NULL, &err), &err);
+    sweep(f, 0, 0);
+    assert_true(is_there(f, "2.0.0"));
+    assert_int_equal(restore_npm(f, "1.0.0", &err), STATUS_OK);
+    verify_clean(f);
+}
+
+/* Steps on hello: "+1.0.0" publishes, "-1.0.0" removes, "~1.0.0" restores, "beta=1.0.0" tags. */
+static const struct {
+    const char *steps, *tags;
+} tag_cases[] = {
+    {"+1.0.0 +1.1.0 +2.0.0 latest=1.1.0 -1.1.0",                       "latest=1.0.0"                },
+    {"+1.1.0 +2.0.0 latest=1.1.0 -1.1.0",                              "latest=2.0.0"                },
+    {"+1.0.0 +2.0.0-b.1 +2.0.0-b.2 -1.0.0",                            "latest=2.0.0-b.2"            },
+    {"+1.0.0 +2.0.0 beta=2.0.0 -2.0.0",                                "latest=1.0.0"                },
+    {"+1.0.0 +2.0.0 beta=2.0.0 -2.0.0 ~2.0.0",                         "beta=2.0.0 latest=1.0.0"     },
+    {"+1.0.0 +2.0.0 beta=2.0.0 -2.0.0 beta=1.0.0 ~2.0.0",              "beta=1.0.0 latest=1.0.0"     },
+    {"+1.0.0 +2.0.0 +3.0.0 latest=3.0.0 -3.0.0 -2.0.0 ~3.0.0 ~2.0.0",  "latest=3.0.0"                },
+    {"+1.0.0 +2.0.0 +3.0.0 latest=3.0.0 -3.0.0 -2.0.0 ~2.0.0 ~3.0.0",  "latest=3.0.0"                },
+    {"+1.0.0 +2.0.0 +3.0.0 latest=3.0.0 -3.0.0 latest=1.0.0 ~3.0.0",   "latest=1.0.0"                },
+    {"+1.0.0 +2.0.0 latest=2.0.0 -1.0.0 -2.0.0",                       ""                            },
+    {"+1.0.0 +2.0.0 latest=2.0.0 -1.0.0 -2.0.0 ~1.0.0",                "latest=1.0.0"                },
+    {"+1.0.0 +2.0.0 latest=2.0.0 -1.0.0 -2.0.0 ~1.0.0 ~2.0.0",         "latest=2.0.0"                },
+    {"+1.0.0 cjs=1.0.0 +2.0.0 latest=2.0.0 -2.0.0",                    "cjs=1.0.0 latest=1.0.0"      },
+    {"+1.0.0 -1.0.0 +0.9.0 ~1.0.0",                                    "latest=0.9.0"                },
+};
+
+static void run_step(struct fixture *f, const char *step)
+{
+    struct error err = {0};
+    const char *equals = strchr(step, '=');
+
+    if (*step == '+')
+        must_publish(f, step + 1, NULL);
+    else if (*step == '-')
+        fixture_must(remove_npm(f, step + 1, false, &err), &err);
+    else if (*step == '~')
+        fixture_must(restore_npm(f, step + 1, &err), &err);
+    else
+        fixture_must(catalog_set_tag(f->catalog, &f->actor, &f->repository, FORMAT_NPM, "hello",
+                                     arena_copy_bytes(f->arena, step, (size_t)(equals - step)),
+                                     equals + 1, &err), &err);
+}
+
+static void no_tag_dangles_and_tags_come_back(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < sizeof tag_cases / sizeof *tag_cases; row++) {
+        struct fixture f;
+        char steps[256], *save = NULL;
+
+        fixture_setup(&f);
+        snprintf(steps, sizeof steps, "%s", tag_cases[row].steps);
+        for (char *step = strtok_r(steps, " ", &save); step; step = strtok_r(NULL, " ", &save))
+            run_step(&f, step);
+        if (strcmp(tags(&f), tag_cases[row].tags))
+            fail_msg("row %zu: %s: \"%s\", not \"%s\"", row, tag_cases[row].steps, tags(&f),
+                     tag_cases[row].tags);
+        verify_clean(&f);
+        fixture_teardown(&f);
+    }
+}
+
+static void a_package_goes_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct removal all = removal_of(f, NULL);
+    struct removed *removed;
+    struct error err = {0};
+    size_t count;
+
+    must_publish(f, "1.0.0", NULL);
+    must_publish(f, "2.0.0", "latest");
+    fixture_must(catalog_remove_version(f->catalog, &all, &err), &err);
+    assert_int_equal(all.versions, 2);
+    assert_int_equal(all.files, 2);
+    assert_int_equal(all.bytes, 10);
+    assert_string_equal(tags(f), "");
+    assert_int_equal(catalog_remove_version(f->catalog, &all, &err), STATUS_NOT_FOUND);
+    fixture_must(catalog_list_removed(f->catalog, &f->repository, NULL, 10, f->arena, &removed, &count,
+                                      &err), &err);
+    assert_int_equal(count, 2);
+    assert_string_equal(removed[1].version, "2.0.0");
+    assert_string_equal(removed[1].account, "owner");
+    fixture_must(catalog_list_removed(f->catalog, &f->repository, removed_position(&removed[0], f->arena),
+                                      10, f->arena, &removed, &count, &err), &err);
+    assert_int_equal(count, 1);
+    assert_string_equal(removed[0].version, "2.0.0");
+    verify_clean(f);
+}
+
+static void what_a_tag_names_goes_only_where_that_is_meant(void **state)
+{
+    struct fixture *f = *state;
+    struct removal removal = removal_of(f, "1.0.0");
+    struct error err = {0};
+
+    must_publish(f, "1.0.0", NULL);
+    removal.unless_tagged = true;
+    assert_int_equal(catalog_remove_version(f->catalog, &removal, &err), STATUS_CONFLICT);
+    assert_string_equal(err.code, "in-use");
+    assert_true(is_there(f, "1.0.0"));
+    removal.reason = "";
+    assert_int_equal(catalog_remove_version(f->catalog, &removal, &err), STATUS_INVALID);
+    verify_clean(f);
+}
+
+/* The sweep looks at every column that refers to a blob: one that it forgot would lose bytes. */
+static void the_sweep_knows_every_reference_to_a_blob(void **state)
+{
+    static const char TABLES[] =
+        "SELECT m.name, k.\"from\" FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) k"
+        " WHERE m.type = 'table' AND k.\"table\" = 'blob'";
+    struct fixture *f = *state;
+    struct error err = {0};
+    struct query *query;
+    struct db *db;
+    char path[128];
+    int found = 0;
+    enum status rc;
+
+    snprintf(path, sizeof path, "%s/meta.db", f->data);
+    fixture_must(db_open(&db_backend_sqlite, path, DB_READER, &db, &err), &err);
+    query = db_query(db, TABLES);
+    while (!(rc = db_next_row(query, &err))) {
+        char from[128], where[128];
+
+        snprintf(from, sizeof from, "FROM %s ", db_text(query, 0));
+        snprintf(where, sizeof where, ".%s = blob.id", db_text(query, 1));
+        assert_non_null(strstr(BLOB_IS_UNREFERENCED, from));
+        assert_non_null(strstr(BLOB_IS_UNREFERENCED, where));
+        found++;
+    }
+    assert_int_equal(rc, STATUS_NOT_FOUND);
+    assert_int_equal(found, 2);
+    db_close(db);
+}
+
+static void what_a_crash_left_unnamed_goes_to_quarantine(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = {0};
+    char command[512];
+    int64_t moved;
+
+    must_publish(f, "1.0.0", NULL);
+    catalog_close(f->catalog);
+    snprintf(command, sizeof command,
+             "f=$(find %s/blobs -type f) && n=${f##*.} &&"
+             " cp $f ${f%%/*}/$(printf %%064d 7).$n", f->data);
+    assert_int_equal(system(command), 0);
+    pass_time(60 * INT64_C(1000000)); /* it is older than the server's start */
+    fixture_open(f);
+    assert_int_equal(blob_files(f), 2);
+    fixture_must(catalog_sweep_orphans(f->catalog, &moved, &err), &err);
+    assert_int_equal(moved, 1);
+    assert_int_equal(blob_files(f), 1);
+    verify_clean(f);
+    snprintf(command, sizeof command, "test $(ls %s/quarantine | wc -l) = 1", f->data);
+    assert_int_equal(system(command), 0);
+    pass_time(8 * DAY_US);
+    fixture_must(catalog_sweep_orphans(f->catalog, &moved, &err), &err);
+    snprintf(command, sizeof command, "test $(ls %s/quarantine | wc -l) = 0", f->data);
+    assert_int_equal(system(command), 0);
+    assert_true(is_there(f, "1.0.0"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        /* first, for files have the kernel's time, and the others move ours */
+        cmocka_unit_test_setup_teardown(what_a_crash_left_unnamed_goes_to_quarantine, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_removed_is_gone_at_once_and_comes_back_as_it_was, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_removed_version_never_means_other_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(bytes_go_when_their_time_to_restore_has_passed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_leaked_secret_is_off_the_disk_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(bytes_that_another_file_has_too_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(bytes_that_were_given_up_are_published_anew, setup, teardown),
+        cmocka_unit_test(no_tag_dangles_and_tags_come_back),
+        cmocka_unit_test_setup_teardown(a_package_goes_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_tag_names_goes_only_where_that_is_meant, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_sweep_knows_every_reference_to_a_blob, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
