@@ -52,7 +52,7 @@ class Npm(Shelf):
 
 
 class Pypi(Shelf):
-    format, refusal = "pypi", "409"
+    format, refusal = "pypi", "403 version-removed"
 
     def publish(self, version, content="x"):
         self.get("twine").upload(self.get("pypi").make_wheel("hello", version, {"data.txt": content}))
