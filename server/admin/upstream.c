@@ -3,6 +3,7 @@
 
 #include "storage/catalog/upstream.h"
 #include "storage/memory/arena.h"
+#include "storage/mirror/mirror.h"
 #include "storage/remote/address.h"
 
 #include <string.h>
@@ -17,7 +18,59 @@ static void write_list(struct strbuf *out, const char *name, const char *const *
     write_texts(out, name, texts, count);
 }
 
-static void write_upstream(struct strbuf *out, const struct upstream *upstream)
+/* How it has done since the server started. The texts are the visited numbers' own. */
+struct doing {
+    struct arena *arena;
+    bool was_asked;
+    struct mirror_stats stats;
+    const char *last_error;
+};
+
+static void see(void *context, const struct mirror_stats *stats)
+{
+    struct doing *doing = context;
+
+    doing->was_asked = true;
+    doing->stats = *stats;
+    doing->last_error = *stats->breaker.last_error ? arena_copy(doing->arena, stats->breaker.last_error) : NULL;
+}
+
+static const char *state_of(const struct upstream *upstream, const struct doing *doing)
+{
+    if (upstream->is_offline)
+        return "offline";
+    if (!doing->was_asked)
+        return "not-asked";
+    switch (doing->stats.breaker.state) {
+    case BREAKER_OPEN: return "left-alone";
+    case BREAKER_TRYING: return "trying";
+    default: return "up";
+    }
+}
+
+static void write_doing(struct strbuf *out, const struct request *req, const struct upstream *upstream)
+{
+    struct doing doing = {.arena = req->arena};
+    const struct mirror_stats *stats = &doing.stats;
+    uint64_t hits, all;
+
+    if (req->service->mirror)
+        mirror_visit_stats(req->service->mirror, upstream->id, see, &doing);
+    hits = stats->document_hits + stats->file_hits;
+    all = hits + stats->document_misses + stats->file_misses;
+    write_text(out, "state", state_of(upstream, &doing));
+    write_text(out, "last_error", doing.last_error);
+    write_time(out, "last_error_at", stats->breaker.last_error_us);
+    write_time(out, "last_success_at", stats->last_success_us);
+    write_int(out, "requests", (int64_t)stats->requests);
+    write_int(out, "errors", (int64_t)stats->errors);
+    if (all)
+        write_int(out, "hits_percent", (int64_t)(hits * 100 / all));
+    else
+        write_json(out, "hits_percent", NULL);
+}
+
+static void write_upstream(struct strbuf *out, const struct request *req, const struct upstream *upstream)
 {
     write_open(out, NULL, '{');
     write_text(out, "name", upstream->name);
@@ -28,6 +81,7 @@ static void write_upstream(struct strbuf *out, const struct upstream *upstream)
     write_bool(out, "may_be_private", upstream->may_be_private);
     write_bool(out, "offline", upstream->is_offline);
     write_time(out, "created_at", upstream->created_us);
+    write_doing(out, req, upstream);
     write_close(out, '}');
 }
 
@@ -37,7 +91,7 @@ static enum status respond_upstream(struct request *req, struct response *res, i
     struct strbuf out;
 
     write_begin(&out, req);
-    write_upstream(&out, upstream);
+    write_upstream(&out, req, upstream);
     return admin_respond(req, res, code, &out);
 }
 
@@ -157,7 +211,7 @@ enum status admin_list_upstreams(struct request *req, struct response *res)
     write_open(&out, NULL, '{');
     write_open(&out, "items", '[');
     for (size_t i = 0; i < count && i < page.limit; i++)
-        write_upstream(&out, &upstreams[i]);
+        write_upstream(&out, req, &upstreams[i]);
     write_next(&out, count > page.limit ? upstreams[page.limit - 1].name : NULL);
     return admin_respond(req, res, 200, &out);
 }
@@ -207,4 +261,16 @@ enum status admin_remove_upstream(struct request *req, struct response *res)
         (rc = catalog_remove_upstream(req->service->catalog, &actor, &upstream, &req->error)))
         return rc;
     return respond_empty(req, res, 204);
+}
+
+enum status admin_refresh_upstream(struct request *req, struct response *res)
+{
+    struct upstream upstream;
+    enum status rc;
+
+    if ((rc = find_upstream(req, &upstream)))
+        return rc;
+    if (req->service->mirror)
+        mirror_forget(req->service->mirror, upstream.id);
+    return respond_upstream(req, res, 200, &upstream);
 }

@@ -19,7 +19,25 @@ static const struct output_column columns[] = {
     {"file_hosts",     "FILE HOSTS"},
     {"offline",        "OFFLINE"   },
     {"may_be_private", "PRIVATE"   },
-    {"created_at",     "CREATED"   },
+    {"state",          "STATE"     },
+    {0},
+};
+
+static const struct output_column lines[] = {
+    {"name",            "UPSTREAM"    },
+    {"format",          "FORMAT"      },
+    {"url",             "URL"         },
+    {"names",           "NAMES"       },
+    {"file_hosts",      "FILE HOSTS"  },
+    {"may_be_private",  "PRIVATE"     },
+    {"state",           "STATE"       },
+    {"last_success_at", "LAST ANSWER" },
+    {"last_error_at",   "LAST FAILURE"},
+    {"last_error",      "BECAUSE"     },
+    {"requests",        "REQUESTS"    },
+    {"errors",          "FAILURES"    },
+    {"hits_percent",    "HITS %"      },
+    {"created_at",      "CREATED"     },
     {0},
 };
 
@@ -99,7 +117,8 @@ static int list(struct command_call *call)
     return output_list(call, client_path(call, "/api/v1/orgs/%s/upstreams", org), "", columns);
 }
 
-static int ask_about(struct command_call *call, const char *method, const struct strbuf *body)
+static int ask_about(struct command_call *call, const char *method, const char *suffix,
+                     const struct strbuf *body)
 {
     const char *org, *repository, *name = call->arguments[0];
     struct client_answer answer = {0};
@@ -108,8 +127,10 @@ static int ask_about(struct command_call *call, const char *method, const struct
 
     if (client_repository(call, &org, &repository, &err))
         return command_usage(call, "%s", err.message);
-    if (client_ask(call, method, client_path(call, "/api/v1/orgs/%s/upstreams/%s", org, name), body,
-                   &answer, &err))
+    if (client_ask(call, method,
+                   arena_format(call->arena, "%s%s",
+                                client_path(call, "/api/v1/orgs/%s/upstreams/%s", org, name), suffix),
+                   body, &answer, &err))
         code = command_fail(call, &err);
     else if (!strcmp(method, "DELETE"))
         code = output_done(call, answer.json,
@@ -117,19 +138,27 @@ static int ask_about(struct command_call *call, const char *method, const struct
                            "packhouse owner set moves them.",
                            name);
     else
-        code = output_object(call, answer.json, columns);
+        code = output_object(call, answer.json, lines);
     client_answer_clear(&answer);
     return code;
 }
 
 static int show(struct command_call *call)
 {
-    return ask_about(call, "GET", NULL);
+    return ask_about(call, "GET", "", NULL);
+}
+
+static int refresh(struct command_call *call)
+{
+    struct strbuf nothing; /* a POST says how long its body is */
+
+    strbuf_init(&nothing, call->arena, BODY_MAX);
+    return ask_about(call, "POST", "/refresh", &nothing);
 }
 
 static int take_away(struct command_call *call)
 {
-    return ask_about(call, "DELETE", NULL);
+    return ask_about(call, "DELETE", "", NULL);
 }
 
 static int set_offline(struct command_call *call, bool is_offline)
@@ -140,7 +169,7 @@ static int set_offline(struct command_call *call, bool is_offline)
     strbuf_char(&body, '{');
     output_member_bool(&body, "offline", is_offline);
     strbuf_char(&body, '}');
-    return ask_about(call, "PATCH", &body);
+    return ask_about(call, "PATCH", "", &body);
 }
 
 static int offline(struct command_call *call)
@@ -172,7 +201,8 @@ const struct command upstream_commands[] = {
      "packhouse upstream add npm --url URL --names '@partner/*' --repo acme/main",
      add_options, SETTING_CLIENT, add},
     {"upstream", "list", NULL, "Lists the upstreams of the org", NULL, NULL, SETTING_CLIENT, list},
-    {"upstream", "show", "NAME", "Shows an upstream", NULL, NULL, SETTING_CLIENT, show},
+    {"upstream", "show", "NAME", "Tells how an upstream does", NULL, NULL, SETTING_CLIENT, show},
+    {"upstream", "refresh", "NAME", "Asks anew for what it had not got, or is kept", NULL, NULL, SETTING_CLIENT, refresh},
     {"upstream", "offline", "NAME", "Asks it no more; what is kept is served", NULL, NULL, SETTING_CLIENT, offline},
     {"upstream", "online", "NAME", "Asks it again", NULL, NULL, SETTING_CLIENT, online},
     {"upstream", "remove", "NAME", "Removes an upstream and what it had brought", NULL, NULL, SETTING_CLIENT, take_away},

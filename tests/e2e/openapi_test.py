@@ -164,6 +164,7 @@ def test_answers_are_as_described(server):
     ask("POST", upstreams, {"repository": "main", "format": "pypi", "url": "http://127.0.0.1:9/simple/"}, 201, org="acme")
     assert ask("GET", upstreams, query="?limit=1", org="acme", expected=200)["next"]
     ask("PATCH", upstream, {"offline": True}, 200, org="acme", upstream="partner")
+    ask("POST", upstream + "/refresh", org="acme", upstream="partner", expected=200)
     ask("GET", upstream, org="acme", upstream="partner", expected=200)
     sources = "/orgs/{org}/repositories/{repo}/sources"
     ask("GET", sources, org="acme", repo="main", expected=200)

@@ -145,3 +145,19 @@ def test_claims_are_added_many_at_once_and_taken_only_when_told(type_in):
     assert type_in("claim", "remove", "acme-*").returncode == DONE
     assert shown(type_in("owner", "show", "npm:acme-web", "--json"))["owner"] == "org"
     assert type_in("claim", "add", "*").returncode != DONE
+
+
+def test_show_tells_how_an_upstream_does(type_in, server, upstream):
+    assert shown(type_in("upstream", "add", "npm", "--url", upstream.npm_url, "--json"))["state"] == "not-asked"
+    assert server.http("GET", "/npm/acme/main/outside").status == 200
+    seen = shown(type_in("upstream", "show", "npm", "--json"))
+    assert seen["state"] == "up" and seen["requests"] >= 1 and seen["last_success_at"] and seen["last_error"] is None
+    asked = len(upstream.asked("*/outside"))
+    assert server.http("GET", "/npm/acme/main/outside").status == 200
+    assert len(upstream.asked("*/outside")) == asked
+    assert type_in("upstream", "refresh", "npm").returncode == DONE
+    assert server.http("GET", "/npm/acme/main/outside").status == 200
+    upstream.go("down")
+    assert server.http("GET", "/npm/acme/main/absent").status in (502, 503, 504)
+    seen = shown(type_in("upstream", "show", "npm", "--json"))
+    assert seen["last_error"] and seen["last_error_at"] and seen["errors"] >= 1
