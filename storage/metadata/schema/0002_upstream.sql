@@ -37,7 +37,7 @@ CREATE TABLE pin(org_id I64 NOT NULL REFERENCES org(id), format I64 NOT NULL, na
 -- What was removed. file '': the whole version. Until restore_us its bytes may come back. state_was: of
 -- the version, before.
 CREATE TABLE tombstone(org_id I64 NOT NULL REFERENCES org(id), format I64 NOT NULL, name_fold TXT NOT NULL,
-  version TXT NOT NULL, file TXT NOT NULL DEFAULT '', repository_id I64 NOT NULL, sort_key BIN NOT NULL,
+  version TXT NOT NULL, file TXT NOT NULL DEFAULT '', repository_id I64 NOT NULL, sort_key BIN,
   state_was I64 NOT NULL DEFAULT 0, reason TXT NOT NULL, removed_us I64 NOT NULL, restore_us I64 NOT NULL,
   by_account I64 NOT NULL, PRIMARY KEY(org_id, format, name_fold, version, file, repository_id)) ROWLESS;
 -- The tags of a removed version, and where each went; NULL: nowhere.
