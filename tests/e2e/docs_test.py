@@ -16,6 +16,8 @@ from patience import PATIENCE, until
 
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 ADDRESS = "127.0.0.1:8080"
+UPSTREAMS = {"https://npm.example.com/": "npm_url", "https://npm.partner.example.com/": "npm_url",
+             "https://pypi.example.com/simple/": "pypi_url"}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -28,8 +30,11 @@ def blocks(page, language):
 
 
 @pytest.fixture
-def desk(server, tmp_path):
+def desk(new_server, upstream, tmp_path):
     """A reader's terminal: every client on the PATH, a home of its own, things to publish."""
+    server = new_server(settings={"PACKHOUSE_UPSTREAM_ALLOW_ADDRESSES": "127.0.0.0/8"})
+    upstream.npm.add("left-pad", "1.3.0")
+    upstream.pypi.add(packages.wheel("six", "1.17.0"))
     folder = tmp_path / "desk"
     bin, home, work = folder / "bin", folder / "home", folder / "work"
     for place in (bin, home, work):
@@ -46,6 +51,8 @@ def desk(server, tmp_path):
 
     def type_in(script):
         script = script.replace(ADDRESS, f"{server.host}:{server.port}")
+        for example, url in UPSTREAMS.items():
+            script = script.replace(example, getattr(upstream, url))
         return subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=work, env=environment, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE)
 
