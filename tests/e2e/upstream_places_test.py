@@ -1,12 +1,15 @@
-"""Where pull-through may ask: public addresses, and private ones that the instance's owner has named."""
+"""Where pull-through may ask: public addresses, and private ones that a person has named."""
 
 import json
 
+import pytest
+
+import lies
 from conformance import conformance
 
-PRIVATE = ["http://127.0.0.1/", "http://127.1:4873/", "http://2130706433/", "http://0x7f000001/", "http://localhost/",
-           "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "http://169.254.169.254/",
-           "http://[fd00::1]/", "http://[64:ff9b::7f00:1]/", "http://10.0.0.1/", "http://0/"]
+METADATA = ["http://127.0.0.1/", "http://127.1:4873/", "http://2130706433/", "http://0x7f000001/", "http://localhost/",
+            "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "http://169.254.169.254/",
+            "http://[fd00::1]/", "http://[64:ff9b::7f00:1]/", "http://10.0.0.1/", "http://0/"]
 
 
 def add_upstream(server, url, token=None, **more):
@@ -28,7 +31,34 @@ def org_admin(server):
 def test_an_orgs_administrator_names_no_private_address(server):
     """However it is written, an address of the machine or its network is the owner's alone to name."""
     token = org_admin(server)
-    for url in PRIVATE:
+    for url in METADATA:
         answer = add_upstream(server, url, token=token)
         assert answer.status == 403, (url, answer)
         assert "private" in answer.json()["detail"], (url, answer)
+
+
+@conformance("art-120")
+def test_a_redirect_leads_to_no_private_address(server, new_upstream):
+    """The owner named 127.0.0.1; from there no way leads on to another address that nobody named."""
+    named, secret = new_upstream(), new_upstream("127.0.0.2")
+    named.npm.add("outside", "1.0.0")
+    assert add_upstream(server, named.npm_url, file_hosts=["127.0.0.2"]).status == 201
+    assert server.get(f"{server.npm}/outside").status == 200
+    named.lie("*/inside", lies.redirect(f"{secret.npm_url}inside"))
+    answer = server.get(f"{server.npm}/inside")
+    assert answer.status == 502, answer
+    assert "private address" in answer.json()["detail"], answer
+    assert not secret.asked()
+
+
+@pytest.mark.settings(PACKHOUSE_UPSTREAM_ALLOW_ADDRESSES="127.0.0.2/32")
+@conformance("art-120")
+def test_the_setting_lets_in_what_it_lists(server, new_upstream):
+    """With the network listed the same redirect arrives."""
+    named, listed = new_upstream(), new_upstream("127.0.0.2")
+    listed.npm.add("inside", "1.0.0")
+    assert add_upstream(server, named.npm_url, file_hosts=["127.0.0.2"]).status == 201
+    named.lie("*/inside", lies.redirect(f"{listed.npm_url}inside"))
+    answer = server.get(f"{server.npm}/inside")
+    assert answer.status == 200, answer
+    assert listed.asked("*/inside")
