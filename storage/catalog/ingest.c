@@ -269,8 +269,9 @@ static enum status keep_file(struct transaction *tx, struct ingest *ingest, stru
         rc = renew_file(tx, ingest, &row, err);
     if (rc)
         return rc;
-    /* A file alone changes no listing; that a wheel has its metadata beside it does. */
-    if (ingest->file_kind == FILE_SIDECAR)
+    /* A file alone changes no listing; that a wheel has its metadata beside it does, and a digest that
+     * nobody had told. */
+    if (ingest->file_kind == FILE_SIDECAR || ingest->changes_listing)
         return tell_changed(tx, ingest, err);
     tx_package_changed(tx, ingest->upstream->id, ingest->name_norm);
     return STATUS_OK;

@@ -45,6 +45,7 @@ struct ingest {
     const void *sort_key;
     size_t sort_key_length;
     enum file_kind file_kind;
+    bool changes_listing; /* what listings show of it has become known with it */
     bool with_previous; /* kept only where the ingest before it was: a sidecar */
 
     /* Filled: STATUS_OK, or why nothing was kept; the others of the group are not touched. */

@@ -334,6 +334,7 @@ static void keep(struct mirror_file *file)
         .sort_key = file->wish.sort_key,
         .sort_key_length = file->wish.sort_key_length,
         .file_kind = file->wish.file_kind,
+        .changes_listing = file->wish.changes_listing,
     };
     if (file->sidecar) {
         ingest[1] = ingest[0];
