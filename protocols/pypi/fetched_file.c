@@ -43,6 +43,13 @@ static enum status check_metadata(const struct mirror_wish *wish,
     return STATUS_OK;
 }
 
+/* It goes to those who asked for it, and gets no sidecar. */
+static void log_odd(const struct mirror_wish *wish, const struct error *why)
+{
+    log_event(LOG_INFO, "upstream.odd-archive", "upstream=%s package=%s file=%s why=\"%s\"",
+              wish->upstream->name, wish->name_norm, wish->file, why->message);
+}
+
 /* Where the listing had no digest, the first bytes count for ever: they are an archive at least,
  * and no page that says sorry. Elsewhere the digest vouches for what an old tool made. */
 static enum status judge_odd_archive(const struct mirror_wish *wish, enum status rc,
@@ -56,8 +63,7 @@ static enum status judge_odd_archive(const struct mirror_wish *wish, enum status
         return fail(err, STATUS_BAD_UPSTREAM, "archive-broken",
                     "the upstream's %s, which it gives no digest of, cannot be read: %.300s",
                     wish->file, why.message);
-    log_event(LOG_INFO, "upstream.odd-archive", "upstream=%s package=%s file=%s why=\"%s\"",
-              wish->upstream->name, wish->name_norm, wish->file, why.message);
+    log_odd(wish, &why);
     return STATUS_OK;
 }
 
@@ -70,9 +76,12 @@ static enum status inspect_wheel(const struct mirror_wish *wish, int fd, int64_t
     struct strbuf text;
     enum status rc;
 
-    if ((rc = wheel_read_metadata(fd, size, NULL, wish->context, arena, &text, err)) ||
-        (rc = core_metadata_parse(text.data, text.length, arena, &metadata, err)))
+    if ((rc = wheel_read_metadata(fd, size, NULL, wish->context, arena, &text, err)))
         return judge_odd_archive(wish, rc, err);
+    if (core_metadata_parse(text.data, text.length, arena, &metadata, err)) {
+        log_odd(wish, err); /* such as Metadata-Version 2.0, which many an old wheel has */
+        return STATUS_OK;
+    }
     if ((rc = check_metadata(wish, &metadata, arena, err)))
         return rc;
     *sidecar_suffix = ".metadata";
@@ -176,6 +185,7 @@ static struct mirror_wish wish_for(struct request *req, const struct upstream *u
         .size = file->size,
         .meta = describe(req->arena, file),
         .file_kind = FILE_MAIN,
+        .changes_listing = !*listed->sha256,
         .any_host = file->digests.kinds != 0,
         .context = req->service->settings,
     };

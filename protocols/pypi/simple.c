@@ -1,9 +1,11 @@
-#include "protocols/http/document_cache.h"
+#include "protocols/http/package_document.h"
 #include "protocols/http/response.h"
 #include "protocols/http/route.h"
+#include "protocols/pypi/listing_page.h"
 #include "protocols/pypi/page.h"
 #include "protocols/pypi/project_name.h"
 #include "protocols/pypi/pypi.h"
+#include "protocols/pypi/root.h"
 #include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/json.h"
@@ -120,8 +122,8 @@ static enum status add_file(void *context, const struct stored_file *file, struc
     return STATUS_OK;
 }
 
-static enum status render_page(void *context, struct strbuf *out, int64_t *modified_us,
-                               struct error *err)
+static enum status render_local(void *context, const struct repository *repository,
+                                struct strbuf *out, int64_t *modified_us, struct error *err)
 {
     struct rendering *rendering = context;
     const struct package_visitor visitor = {rendering, add_version, NULL, add_file};
@@ -131,7 +133,7 @@ static enum status render_page(void *context, struct strbuf *out, int64_t *modif
 
     page_begin(&rendering->page, out, rendering->is_json,
                &(struct page_head){.project = rendering->project});
-    if ((rc = catalog_walk_package(req->service->catalog, req->repository, FORMAT_PYPI,
+    if ((rc = catalog_walk_package(req->service->catalog, repository, FORMAT_PYPI,
                                    rendering->project, &package, req->arena, &visitor, err)))
         return rc;
     page_end(&rendering->page);
@@ -139,13 +141,44 @@ static enum status render_page(void *context, struct strbuf *out, int64_t *modif
     return STATUS_OK;
 }
 
+static enum status render_upstream(void *context, const struct upstream *upstream,
+                                   const struct mirror_document *document, struct strbuf *out,
+                                   int64_t *modified_us, struct error *err)
+{
+    struct rendering *rendering = context;
+
+    return listing_page_render(rendering->req, upstream, document, rendering->project,
+                               rendering->is_json, out, modified_us, err);
+}
+
+/* A name that the org has claimed is no other index's: 200 ends a client's search, 404 does not. */
+static const struct document *empty_page(struct rendering *rendering)
+{
+    struct strbuf out;
+
+    strbuf_init(&out, rendering->req->arena, 4096);
+    page_begin(&rendering->page, &out, rendering->is_json,
+               &(struct page_head){.project = rendering->project});
+    page_end(&rendering->page);
+    return document_new(out.data, out.length, 0);
+}
+
 enum status pypi_get_page(struct request *req, struct response *res)
 {
     const char *given = request_param(req, "package");
     const char *project = project_name_normalize(req->arena, given);
     struct rendering rendering = {.req = req, .project = project};
+    struct package_rendering how = {
+        .req = req,
+        .format = FORMAT_PYPI,
+        .name = project,
+        .name_norm = project,
+        .context = &rendering,
+        .local = render_local,
+        .upstream = render_upstream,
+    };
     const struct document *document;
-    struct document_key key;
+    enum home_kind home;
     struct page_form form;
     enum status rc;
 
@@ -156,44 +189,24 @@ enum status pypi_get_page(struct request *req, struct response *res)
     if (!page_form_choose(req, &form))
         return not_acceptable(req, res);
     rendering.is_json = form.is_json;
-    key = (struct document_key){req->repository->id,
-                                form.is_json ? DOCUMENT_PYPI_JSON : DOCUMENT_PYPI_HTML, project, 0};
-    rc = document_cache_get(req->service->documents, &key, render_page, &rendering, &document,
-                            &req->error);
-    if (rc == STATUS_NOT_FOUND)
+    how.kind = form.is_json ? DOCUMENT_PYPI_JSON : DOCUMENT_PYPI_HTML;
+    rc = package_document_get(&how, res, &document, &home);
+    if (rc == STATUS_NOT_FOUND && home != HOME_CLAIMED)
         return request_no_package(req);
-    if (rc)
+    if (rc && rc != STATUS_NOT_FOUND)
         return rc;
+    if (rc)
+        document = empty_page(&rendering);
     return respond_document(req, res, document, form.content_type);
 }
 
 static enum status render_root(void *context, struct strbuf *out, int64_t *modified_us,
                                struct error *err)
 {
-    enum { AT_ONCE = 1000 };
     struct rendering *rendering = context;
-    struct request *req = rendering->req;
-    struct arena *arena = arena_new();
-    struct package *packages;
-    char after[PROJECT_NAME_LENGTH_MAX + 1] = "";
-    size_t count;
-    enum status rc;
 
     *modified_us = 0;
-    page_begin_root(&rendering->page, out, rendering->is_json);
-    do {
-        if ((rc = catalog_list_packages(req->service->catalog, req->repository, FORMAT_PYPI, after,
-                                        AT_ONCE, arena, &packages, &count, err)))
-            break;
-        for (size_t i = 0; i < count; i++)
-            page_add_project(&rendering->page, packages[i].name_norm);
-        if (count)
-            snprintf(after, sizeof after, "%s", packages[count - 1].name_norm);
-        arena_reset(arena);
-    } while (count == AT_ONCE);
-    page_end_root(&rendering->page);
-    arena_free(arena);
-    return rc;
+    return root_render(rendering->req, rendering->is_json, out, err);
 }
 
 enum status pypi_get_root(struct request *req, struct response *res)
@@ -210,7 +223,11 @@ enum status pypi_get_root(struct request *req, struct response *res)
         return not_acceptable(req, res);
     rendering.is_json = form.is_json;
     key = (struct document_key){
-        req->repository->id, form.is_json ? DOCUMENT_PYPI_ROOT_JSON : DOCUMENT_PYPI_ROOT_HTML, "", 0};
+        .repository_id = req->repository->id,
+        .kind = form.is_json ? DOCUMENT_PYPI_ROOT_JSON : DOCUMENT_PYPI_ROOT_HTML,
+        .name = "",
+        .generation = catalog_home_generation(req->service->catalog, req->repository->org_id),
+    };
     if ((rc = document_cache_get(req->service->documents, &key, render_root, &rendering, &document,
                                  &req->error)))
         return rc;

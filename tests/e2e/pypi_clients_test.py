@@ -15,9 +15,10 @@ from index_pages import JSON, files_of, json_page, page_path
 
 @pytest.fixture
 def second(at, packhouse):
-    """A second repository beside the first: its index, with the owner's token."""
-    packhouse("repo", "create", "acme/second")
-    return at.index_url().replace("/pypi/acme/main/", "/pypi/acme/second/")
+    """Another org's index, with the owner's token: a name that this org owns would end the search here."""
+    packhouse("org", "create", "globex")
+    packhouse("repo", "create", "globex/second")
+    return at.index_url().replace("/pypi/acme/main/", "/pypi/globex/second/")
 
 
 @conformance("py-094")
@@ -184,7 +185,7 @@ def test_an_unseen_project_is_404_and_a_repository_403(server, packhouse):
 @conformance("py-088")
 def test_uv_goes_on_to_the_second_index(server, second, pypi, twine, uv, pip):
     wheel = pypi.make_wheel("elsewhere", "1.0")
-    twine("upload", "--non-interactive", "--repository-url", f"{server.url}/pypi/acme/second/", wheel.path)
+    twine("upload", "--non-interactive", "--repository-url", f"{server.url}/pypi/globex/second/", wheel.path)
     assert uv.install("--index", server.index_url(), "--default-index", second, "elsewhere").files == wheel.files
     assert pip.install("--extra-index-url", second, "elsewhere").files == wheel.files
 
