@@ -5,6 +5,7 @@
 #include "storage/catalog/access.h"
 #include "storage/catalog/data_directory.h"
 #include "storage/catalog/file_cache.h"
+#include "storage/catalog/home_cache.h"
 #include "storage/catalog/home_map.h"
 #include "storage/catalog/reading.h"
 #include "storage/catalog/writer.h"
@@ -29,6 +30,7 @@ struct catalog {
     struct access_cache *access;
     struct file_cache *files;
     struct home_map *homes;
+    struct home_cache *found;
 };
 
 const char *format_name(enum format format)
@@ -96,6 +98,12 @@ static void package_changed(void *context, int64_t repository_id, const char *na
     file_cache_invalidate(context, repository_id, name_norm);
 }
 
+static void name_changed(void *context, int64_t repository_id, const char *name_norm)
+{
+    (void)repository_id;
+    home_cache_name_changed(context, name_norm);
+}
+
 static void home_changed(void *context, int64_t org_id)
 {
     home_map_changed(context, org_id);
@@ -148,6 +156,7 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
     catalog->files =
         file_cache_new(options->file_cache_bytes ? options->file_cache_bytes : FILE_CACHE_DEFAULT);
     catalog->homes = home_map_new();
+    catalog->found = home_cache_new();
     if (options->reserve_bytes)
         data_reserve(options->data, options->reserve_bytes);
     writer_options = (struct writer_options){
@@ -164,6 +173,8 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
     hooks = (struct writer_hooks){.context = catalog->files, .package_changed = package_changed};
     writer_add_hooks(catalog->writer, &hooks);
     hooks = (struct writer_hooks){.context = catalog->homes, .home_changed = home_changed};
+    writer_add_hooks(catalog->writer, &hooks);
+    hooks = (struct writer_hooks){.context = catalog->found, .package_changed = name_changed};
     writer_add_hooks(catalog->writer, &hooks);
     *out = catalog;
     catalog = NULL;
@@ -182,6 +193,7 @@ void catalog_close(struct catalog *catalog)
     access_cache_free(catalog->access);
     file_cache_free(catalog->files);
     home_map_free(catalog->homes);
+    home_cache_free(catalog->found);
     blob_store_close(catalog->blobs);
     if (catalog->lock_fd >= 0)
         close(catalog->lock_fd);
@@ -221,6 +233,11 @@ struct home_map *catalog_home_map(struct catalog *catalog)
 int64_t catalog_opened_us(const struct catalog *catalog)
 {
     return catalog->opened_us;
+}
+
+struct home_cache *catalog_home_cache(struct catalog *catalog)
+{
+    return catalog->found;
 }
 
 const struct catalog_options *catalog_options(const struct catalog *catalog)

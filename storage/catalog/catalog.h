@@ -11,6 +11,7 @@ struct access_cache;
 struct blob_store;
 struct catalog;
 struct db_pool;
+struct home_cache;
 struct home_map;
 struct writer;
 
@@ -44,6 +45,7 @@ struct blob_store *catalog_blobs(struct catalog *catalog);
 struct access_cache *catalog_access(struct catalog *catalog);
 struct file_cache *catalog_file_cache(struct catalog *catalog);
 struct home_map *catalog_home_map(struct catalog *catalog);
+struct home_cache *catalog_home_cache(struct catalog *catalog);
 int64_t catalog_opened_us(const struct catalog *catalog);
 const struct catalog_options *catalog_options(const struct catalog *catalog);
 

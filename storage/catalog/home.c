@@ -1,3 +1,4 @@
+#include "storage/catalog/home_cache.h"
 #include "storage/catalog/home_map.h"
 #include "storage/catalog/reading.h"
 #include "storage/memory/arena.h"
@@ -177,27 +178,71 @@ static enum status look(const struct search *search, struct home *out, struct er
     return STATUS_OK;
 }
 
+/* The home as it was found before; false where what was found is not among the sources any more. */
+static bool recall(const struct search *search, enum home_kind kind, int64_t id, struct home *out)
+{
+    if (kind == HOME_UPSTREAM) {
+        look_at_owner(search, id, out);
+        return out->kind == HOME_UPSTREAM;
+    }
+    out->kind = HOME_LOCAL;
+    if (id == search->repository->id) {
+        out->repository = *search->repository;
+        return true;
+    }
+    for (size_t i = 0; i < search->homes->source_count; i++)
+        if (is_asked(search, &search->homes->sources[i]) &&
+            search->homes->sources[i].repository.id == id) {
+            out->repository = copy_repository(&search->homes->sources[i].repository, search->arena);
+            return true;
+        }
+    return false;
+}
+
+static enum status look_in_rows(struct catalog *catalog, struct search *search, struct home *out,
+                                struct error *err)
+{
+    enum status rc;
+
+    if ((rc = db_pool_take(catalog_readers(catalog), &search->db, err)))
+        return rc;
+    if (!(rc = db_execute(search->db, "BEGIN", err))) { /* owner and packages as of one moment */
+        rc = look(search, out, err);
+        db_execute(search->db, "COMMIT", NULL);
+    }
+    db_pool_give(catalog_readers(catalog), search->db);
+    return rc;
+}
+
 enum status catalog_find_home(struct catalog *catalog, const struct repository *repository,
                               enum format format, const char *name_norm, struct arena *arena,
                               struct home *out, struct error *err)
 {
+    struct home_cache *cache = catalog_home_cache(catalog);
     struct search search = {.repository = repository, .format = format, .name_norm = name_norm,
                             .arena = arena};
+    const struct home none = {.kind = HOME_ABSENT,
+                              .generation = catalog_home_generation(catalog, repository->org_id)};
+    const struct home_key key = {repository->id, format, name_norm, none.generation,
+                                 home_cache_changes(cache, name_norm)};
+    enum home_kind kind;
+    int64_t id;
     enum status rc;
 
-    *out = (struct home){.kind = HOME_ABSENT,
-                         .generation = catalog_home_generation(catalog, repository->org_id)};
+    *out = none;
     if (!owner_fold_name(format, name_norm, arena, &search.name_fold))
         return STATUS_OK;
     if ((rc = home_map_get(catalog, repository->org_id, &search.homes, err)))
         return rc;
-    if ((rc = db_pool_take(catalog_readers(catalog), &search.db, err)))
+    if (home_cache_get(cache, &key, &kind, &id) && recall(&search, kind, id, out))
         goto done;
-    if (!(rc = db_execute(search.db, "BEGIN", err))) { /* owner and packages as of one moment */
-        rc = look(&search, out, err);
-        db_execute(search.db, "COMMIT", NULL);
-    }
-    db_pool_give(catalog_readers(catalog), search.db);
+    *out = none;
+    if ((rc = look_in_rows(catalog, &search, out, err)))
+        goto done;
+    if (out->kind == HOME_LOCAL)
+        home_cache_put(cache, &key, HOME_LOCAL, out->repository.id);
+    else if (out->kind == HOME_UPSTREAM)
+        home_cache_put(cache, &key, HOME_UPSTREAM, out->upstreams->id);
 done:
     org_homes_release(search.homes);
     return rc;

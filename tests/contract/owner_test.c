@@ -95,13 +95,20 @@ static enum status ingest(struct fixture *f, const struct upstream *upstream, co
     return writer_run(catalog_writer(f->catalog), run_ingestion, &ingestion, NULL, 0, err);
 }
 
+/* Asked twice: what is found again from memory is what the rows said. */
 static struct home home_in(struct fixture *f, const struct repository *repository,
                            enum format format, const char *name)
 {
     struct error err = {0};
-    struct home home;
+    struct home home, again;
 
     fixture_must(catalog_find_home(f->catalog, repository, format, name, f->arena, &home, &err), &err);
+    fixture_must(catalog_find_home(f->catalog, repository, format, name, f->arena, &again, &err), &err);
+    assert_int_equal(again.kind, home.kind);
+    assert_int_equal(again.repository.id, home.repository.id);
+    assert_int_equal(again.upstream_count, home.upstream_count);
+    for (size_t i = 0; i < home.upstream_count; i++)
+        assert_int_equal(again.upstreams[i].id, home.upstreams[i].id);
     return home;
 }
 
