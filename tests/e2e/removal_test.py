@@ -2,13 +2,13 @@
 
 import json
 import pathlib
-import time
 
 import pytest
 
 from clients import Failure
 from conformance import conformance
 from index_pages import files_of
+from patience import until
 
 SOON = {"PACKHOUSE_TRASH_DAYS": "0", "PACKHOUSE_SWEEP_GRACE_HOURS": "0"}
 
@@ -89,13 +89,6 @@ def blobs(server):
     return sorted(path for path in (pathlib.Path(server.data) / "blobs").rglob("*") if path.is_file())
 
 
-def wait_until(holds):
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 @FORMATS
 def test_a_removed_version_is_gone_for_every_client_until_it_is_restored(request, server, kind):
     shelf = kind(request, server)
@@ -125,7 +118,7 @@ def test_when_its_time_has_passed_the_bytes_are_off_the_disk(request, server, ki
     shelf.publish("2.0.0", "two")
     shelf.remove("2.0.0")
     server.restart()
-    wait_until(lambda: blobs(server) == before)
+    until(lambda: blobs(server) == before)
     assert not shelf.has("2.0.0") and shelf.has("1.0.0")
     with pytest.raises(Failure, match="can no longer be restored"):
         shelf.restore("2.0.0")
