@@ -392,12 +392,16 @@ static enum status restore_files(struct transaction *tx, const struct removal *r
     static const char TOUCH[] =
         "UPDATE blob SET state = 0, touched_us = ?2, state_us = CASE WHEN state = 0 THEN state_us ELSE ?2 END"
         " WHERE state IN (0, 1) AND sha256 IN (SELECT pin_sha256 FROM file WHERE version_id = ?1)";
+    /* What came from an upstream comes again. */
     static const char MISSING[] =
-        "SELECT 1 FROM file f WHERE f.version_id = ?1 AND NOT EXISTS"
+        "SELECT 1 FROM file f JOIN package p ON p.id = f.package_id JOIN repository r ON r.id = p.repository_id"
+        " WHERE f.version_id = ?1 AND r.kind = 1 AND NOT EXISTS"
         " (SELECT 1 FROM blob b WHERE b.sha256 = f.pin_sha256 AND b.state = 0) LIMIT 1";
     static const char FILES[] =
-        "UPDATE file SET state = 0, blob_id = (SELECT b.id FROM blob b WHERE b.sha256 = file.pin_sha256)"
+        "UPDATE file SET blob_id = (SELECT b.id FROM blob b WHERE b.sha256 = file.pin_sha256 AND b.state = 0)"
         " WHERE version_id = ?1";
+    static const char STATES[] = "UPDATE file SET state = CASE WHEN blob_id IS NULL THEN 2 ELSE 0 END"
+                                 " WHERE version_id = ?1";
     struct query *query = db_query(tx->db, TOUCH);
     enum status rc;
 
@@ -411,7 +415,9 @@ static enum status restore_files(struct transaction *tx, const struct removal *r
         db_reset(query);
         return rc ? rc : over(removal, err);
     }
-    return run_for_version(tx, FILES, subject->id, err);
+    if ((rc = run_for_version(tx, FILES, subject->id, err)))
+        return rc;
+    return run_for_version(tx, STATES, subject->id, err);
 }
 
 static enum status restore_version(struct transaction *tx, void *argument, struct error *err)

@@ -83,6 +83,7 @@ static enum status check_blobs(struct verification *v, struct error *err)
     static const char LIST[] = "SELECT b.sha256, b.nonce, b.size, b.state,"
                                " EXISTS(SELECT 1 FROM file f WHERE f.blob_id = b.id AND f.state = 0)"
                                " OR EXISTS(SELECT 1 FROM upstream_document u WHERE u.body_blob = b.id)"
+                               " OR EXISTS(SELECT 1 FROM upstream_document u WHERE u.body_blob = b.id)"
                                " FROM blob b";
     static const char COUNT[] = "SELECT count(*) FROM blob";
     char hex[2 * SHA256_SIZE + 1];
@@ -110,7 +111,7 @@ static enum status check_blobs(struct verification *v, struct error *err)
         v->report->blobs++;
         v->report->bytes += size;
         if (state && is_needed)
-            finding(v, "blob %s: a file needs it, and it is not live (state %d)", hex, (int)state);
+            finding(v, "blob %s: it is needed, and it is not live (state %d)", hex, (int)state);
         if (blob_store_read(v->blobs, &name, size, &fd, &why)) {
             finding(v, "blob %s: %s", hex, why.message);
             continue;
@@ -144,6 +145,43 @@ static enum status check_files(struct verification *v, struct error *err)
         finding(v, "version %lld (%s): it has no file: half a publish", (long long)db_int(query, 0),
                 db_text(query, 1));
     return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
+}
+
+static enum status find_each(struct verification *v, const char *sql, const char *sentence,
+                             struct error *err)
+{
+    struct query *query = db_query(v->db, sql);
+    enum status rc;
+
+    while (!(rc = db_next_row(query, err)))
+        finding(v, "%s %s: %s", db_text(query, 0), db_text(query, 1), sentence);
+    return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
+}
+
+/* V4: what was removed is gone whole, and stays so; no tag names it. */
+static enum status check_removals(struct verification *v, struct error *err)
+{
+    static const char UNBURIED[] =
+        "SELECT p.name, v.version FROM version v JOIN package p ON p.id = v.package_id WHERE v.state = 3"
+        " AND NOT EXISTS(SELECT 1 FROM tombstone t WHERE t.repository_id = p.repository_id"
+        " AND t.format = p.format AND t.version = v.version AND t.file = '')";
+    static const char LIVE_FILES[] =
+        "SELECT v.version, f.name FROM version v JOIN file f ON f.version_id = v.id"
+        " WHERE v.state = 3 AND f.state <> 3";
+    static const char DANGLING[] = "SELECT p.name, t.tag FROM tag t JOIN version v ON v.id = t.version_id"
+                                   " JOIN package p ON p.id = t.package_id WHERE v.state = 3";
+    static const char NO_LATEST[] =
+        "SELECT p.name, 'latest' FROM package p WHERE p.format = 1"
+        " AND EXISTS(SELECT 1 FROM repository r WHERE r.id = p.repository_id AND r.kind = 1)"
+        " AND EXISTS(SELECT 1 FROM version v WHERE v.package_id = p.id AND v.state = 0)"
+        " AND NOT EXISTS(SELECT 1 FROM tag t WHERE t.package_id = p.id AND t.tag = 'latest')";
+    enum status rc;
+
+    if ((rc = find_each(v, UNBURIED, "it is removed without a tombstone", err)) ||
+        (rc = find_each(v, LIVE_FILES, "the file of a removed version is not removed", err)) ||
+        (rc = find_each(v, DANGLING, "the tag names a removed version", err)))
+        return rc;
+    return find_each(v, NO_LATEST, "the package has versions, and no such tag", err);
 }
 
 /* V6: what orgs are said to use is what they use. */
@@ -209,7 +247,7 @@ static enum status check_all(struct verification *v, struct error *err)
         return rc;
     if ((rc = count_rows(v, FILES, &v->report->files, err)) ||
         (rc = count_rows(v, VERSIONS, &v->report->versions, err)) || (rc = check_files(v, err)) ||
-        (rc = check_usage(v, err)) || (rc = check_blobs(v, err)))
+        (rc = check_removals(v, err)) || (rc = check_usage(v, err)) || (rc = check_blobs(v, err)))
         return rc;
     return blob_store_walk(v->blobs, visit_blob_file, v, err);
 }

@@ -1,4 +1,4 @@
-/* Every row and byte accounted for. Storage spec 8.1: V1-V3, V6, V9. Reads only. */
+/* Every row and byte accounted for. Storage spec 8.1: V1-V4, V6, V9. Reads only. */
 #pragma once
 #include "config/error.h"
 #include <stdbool.h>

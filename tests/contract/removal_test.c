@@ -234,6 +234,46 @@ static void what_a_tag_names_goes_only_where_that_is_meant(void **state)
     verify_clean(f);
 }
 
+/* Rows that no operation writes. */
+static const struct {
+    const char *sql, *finding;
+} lies[] = {
+    {"UPDATE version SET state = 3 WHERE version = '1.0.0'", "hello 1.0.0: it is removed without a tombstone"},
+    {"UPDATE file SET state = 2 WHERE name = 'hello-2.0.0.tgz'",
+     "2.0.0 hello-2.0.0.tgz: the file of a removed version is not removed"},
+    {"INSERT INTO tag SELECT package_id, 'beta', id, 0 FROM version WHERE version = '2.0.0'",
+     "hello beta: the tag names a removed version"},
+    {"DELETE FROM tag", "hello latest: the package has versions, and no such tag"},
+};
+
+static void verify_finds_half_a_removal(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < sizeof lies / sizeof *lies; row++) {
+        struct verify_report report;
+        struct error err = {0};
+        struct fixture f;
+        char path[128];
+        struct db *db;
+        bool found = false;
+
+        shelf_setup(&f, "hello");
+        must_publish(&f, "1.0.0", NULL);
+        must_publish(&f, "2.0.0", NULL);
+        fixture_must(remove_npm(&f, "2.0.0", false, &err), &err);
+        snprintf(path, sizeof path, "%s/meta.db", f.data);
+        fixture_must(db_open(&db_backend_sqlite, path, DB_WRITER, &db, &err), &err);
+        fixture_must(db_execute(db, lies[row].sql, &err), &err);
+        db_close(db);
+        fixture_must(catalog_verify(f.data, false, f.arena, &report, NULL, &err), &err);
+        for (int64_t i = 0; i < report.finding_count; i++)
+            found |= !strcmp(report.findings[i], lies[row].finding);
+        if (!found)
+            fail_msg("row %zu: %s", row, lies[row].sql);
+        fixture_teardown(&f);
+    }
+}
+
 /* The sweep looks at every column that refers to a blob: one that it forgot would lose bytes. */
 static void the_sweep_knows_every_reference_to_a_blob(void **state)
 {
@@ -308,6 +348,7 @@ int main(void)
         cmocka_unit_test(no_tag_dangles_and_tags_come_back),
         cmocka_unit_test_setup_teardown(a_package_goes_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_tag_names_goes_only_where_that_is_meant, setup, teardown),
+        cmocka_unit_test(verify_finds_half_a_removal),
         cmocka_unit_test_setup_teardown(the_sweep_knows_every_reference_to_a_blob, setup, teardown),
     };
 
