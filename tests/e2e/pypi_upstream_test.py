@@ -4,7 +4,6 @@ import concurrent.futures
 import hashlib
 import html
 import json
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ import lies
 import packages
 from conformance import conformance
 from index_pages import JSON, files_of, html_page, json_page, page_path
+from patience import until
 
 
 def add_upstream(server, upstream):
@@ -40,15 +40,6 @@ def refresh(server):
 
 def add_wheel(index, name, version, **fields):
     return index.pypi.add(packages.wheel(name, version, **fields))
-
-
-def wait_for(look, within=120):
-    """What was served is kept a moment later."""
-    end_at = time.monotonic() + within
-    while not (found := look()):
-        assert time.monotonic() < end_at, f"nothing came in {within} s"
-        time.sleep(0.05)
-    return found
 
 
 def fetch(server, entry):
@@ -232,7 +223,8 @@ def test_a_file_without_a_digest_gets_one_when_it_came(server, index, pip, uv):
     assert before["hashes"] == {} and before["url"] == f"../../files/outside/-/{made.filename}"
     for client in (pip, uv):
         assert client.install("outside==1.1").files["outside/__init__.py"] == b"version = '1.1'\n"
-    after = wait_for(lambda: (entry := outside(server))["hashes"] and entry)
+    # What was served is kept a moment later.
+    after = until(lambda: (entry := outside(server))["hashes"] and entry)
     assert after["hashes"] == {"sha256": made.dist.sha256} and made.dist.sha256 in after["url"]
     for entry in (before, after):
         answer = fetch(server, entry)
@@ -261,7 +253,7 @@ def test_md5_alone_is_told_and_checked_and_sha256_is_added(server, index, refres
     index.honest()
     refresh()
     assert uv.install("outside==1.1").files["outside/__init__.py"] == b"version = '1.1'\n"
-    assert wait_for(lambda: "sha256" in (hashes := outside(server)["hashes"]) and hashes) == made.digests
+    assert until(lambda: "sha256" in (hashes := outside(server)["hashes"]) and hashes) == made.digests
 
 
 def test_a_file_that_changes_stays_what_it_was(server, index, refresh, pip):
@@ -294,7 +286,7 @@ def test_wheels_that_came_get_the_sidecars_that_the_upstream_lacks(server, index
     before = outside(server)
     assert "core-metadata" not in before and server.get(before["path"] + ".metadata").status == 404
     pip.install("outside==1.1")
-    after = wait_for(lambda: "core-metadata" in (entry := outside(server)) and entry)
+    after = until(lambda: "core-metadata" in (entry := outside(server)) and entry)
     assert after["core-metadata"] == {"sha256": made.metadata_sha256}
     assert server.get(after["path"] + ".metadata").body == made.dist.metadata
     attributes = next(attributes for attributes, text in html_page(server, "outside") if text == made.filename)
