@@ -122,6 +122,8 @@ const struct setting settings_table[] = {
      .decides = "Changes that may wait for the writer. More are answered 503."},
     {"readers", SETTING_INTEGER, AT(readers), "0", 0, 1024,
      .decides = "Connections that read rows. 0: four for each core."},
+    {"org_quota", SETTING_SIZE, AT(org_quota), "0", 0, 1024 * TiB,
+     .decides = "What an org may keep that has no quota of its own. 0: no limit."},
     {"trash_days", SETTING_INTEGER, AT(trash_days), "14", 0, 3650,
      .decides = "How long a removed version may be restored, before its bytes go."},
     {"sweep_grace_hours", SETTING_INTEGER, AT(sweep_grace_hours), "24", 0, 8760,

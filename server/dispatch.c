@@ -142,6 +142,12 @@ static void problem_body(struct request *req, struct strbuf *body, enum status s
     strbuf_text(body, "}]}\n");
 }
 
+/* An org that is full is its own affair, and hears how much is left; a disk that is, the operator's. */
+static bool is_quota(const struct request *req)
+{
+    return !strcmp(req->error.code, "quota-full");
+}
+
 /* What a client is told where the failure's own words are for whoever runs the server. */
 static const char *outward_message(struct request *req, enum status status)
 {
@@ -151,7 +157,10 @@ static const char *outward_message(struct request *req, enum status status)
                             "something failed here; the log says what, under request %s", req->id);
     case STATUS_READ_ONLY:
         return "writing has stopped until this server's operator has looked; reading goes on";
-    case STATUS_FULL: return "this server is out of space: nothing was stored";
+    case STATUS_FULL:
+        if (is_quota(req))
+            return req->error.message;
+        return "this server is out of space: nothing was stored";
     default: return *req->error.message ? req->error.message : answers[status].title;
     }
 }
@@ -159,7 +168,8 @@ static const char *outward_message(struct request *req, enum status status)
 /* Someone must act on the first three; the others are the clients' affair. */
 static void log_failure(const struct request *req, enum status status)
 {
-    bool is_ours = status == STATUS_INTERNAL || status == STATUS_READ_ONLY || status == STATUS_FULL;
+    bool is_ours = status == STATUS_INTERNAL || status == STATUS_READ_ONLY ||
+                   (status == STATUS_FULL && !is_quota(req));
 
     log_event(is_ours ? LOG_ERROR : LOG_DEBUG, is_ours ? "request.failed" : "request.refused",
               "request=%s path=%s status=%s reason=\"%s\"", req->id, req->target ? req->target : "",

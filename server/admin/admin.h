@@ -8,6 +8,8 @@
 extern const struct mount admin_mount;
 
 enum status admin_create_org(struct request *req, struct response *res);
+enum status admin_get_org(struct request *req, struct response *res);
+enum status admin_set_org(struct request *req, struct response *res);
 enum status admin_list_orgs(struct request *req, struct response *res);
 enum status admin_create_repository(struct request *req, struct response *res);
 enum status admin_list_repositories(struct request *req, struct response *res);

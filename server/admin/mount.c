@@ -10,6 +10,8 @@ static int64_t body_max(const struct settings *settings)
 static const struct route routes[] = {
     {METHOD_POST,   "/orgs",                         MAY_ADMIN_INSTANCE,   0, admin_create_org,        body_max},
     {METHOD_GET,    "/orgs",                         SIGNED_IN,            0, admin_list_orgs,         NULL    },
+    {METHOD_GET,    "/orgs/:org",                    MAY_ADMIN_ORG,        0, admin_get_org,           NULL    },
+    {METHOD_PATCH,  "/orgs/:org",                    MAY_ADMIN_INSTANCE,   0, admin_set_org,           body_max},
     {METHOD_POST,   "/orgs/:org/repositories",       MAY_ADMIN_ORG,        0, admin_create_repository, body_max},
     {METHOD_GET,    "/orgs/:org/repositories",       HANDLER_DECIDES,      0, admin_list_repositories, NULL    },
     {METHOD_GET,    "/orgs/:org/repositories/:repo", MAY_READ,             0, admin_get_repository,    NULL    },

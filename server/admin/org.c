@@ -1,7 +1,7 @@
 #include "server/admin/admin.h"
 #include "server/admin/exchange.h"
 
-#include "storage/catalog/repository.h"
+#include "storage/catalog/quota.h"
 #include "storage/memory/arena.h"
 
 #include <stdio.h>
@@ -12,6 +12,18 @@ static void write_org(struct strbuf *out, const struct org *org)
     write_open(out, NULL, '{');
     write_text(out, "name", org->name);
     write_time(out, "created_at", org->created_us);
+    write_close(out, '}');
+}
+
+/* What it keeps, too: for those who administer it. */
+static void write_org_usage(struct strbuf *out, const struct org *org, const struct quota *quota)
+{
+    write_open(out, NULL, '{');
+    write_text(out, "name", org->name);
+    write_time(out, "created_at", org->created_us);
+    write_int(out, "bytes", quota->used);
+    write_int(out, "files", quota->files);
+    write_int(out, "quota", quota->limit);
     write_close(out, '}');
 }
 
@@ -210,6 +222,48 @@ enum status admin_set_repository(struct request *req, struct response *res)
         goto done;
     rc = respond_repository(req, res, 200, &repository);
 done:
+    json_free(body);
+    return rc;
+}
+
+static enum status respond_org(struct request *req, struct response *res, const struct org *org)
+{
+    struct quota quota;
+    struct strbuf out;
+    enum status rc;
+
+    if ((rc = catalog_find_quota(req->service->catalog, org->id, &quota, &req->error)))
+        return rc;
+    write_begin(&out, req);
+    write_org_usage(&out, org, &quota);
+    return admin_respond(req, res, 200, &out);
+}
+
+enum status admin_get_org(struct request *req, struct response *res)
+{
+    struct org org;
+    enum status rc;
+
+    if ((rc = find_org(req, request_param(req, "org"), &org)))
+        return rc;
+    return respond_org(req, res, &org);
+}
+
+enum status admin_set_org(struct request *req, struct response *res)
+{
+    static const char *const members[] = {"quota"};
+    struct actor actor = admin_actor(req);
+    int64_t limit = -1;
+    struct json *body;
+    struct org org;
+    enum status rc;
+
+    if (!(rc = admin_body(req, members, 1, &body)) &&
+        !(rc = find_org(req, request_param(req, "org"), &org)) &&
+        !(rc = admin_get_int(req, body, "quota", &limit)) &&
+        !(rc = admin_about(req, "quota", catalog_set_quota(req->service->catalog, &actor, &org, limit,
+                                                           &req->error))))
+        rc = respond_org(req, res, &org);
     json_free(body);
     return rc;
 }

@@ -4,7 +4,7 @@
 #include "protocols/http/response.h"
 #include "protocols/http/route.h"
 #include "server/auth/credential.h"
-#include "storage/catalog/access.h"
+#include "storage/catalog/quota.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/stream.h"
 
@@ -132,6 +132,21 @@ static enum status check_repository(struct request *req, struct response *res, e
                                        package ? ", package " : "", package ? package : ""));
 }
 
+/* An org that is full hears so before its body is read. */
+static enum status check_publish(struct request *req, struct response *res)
+{
+    int64_t size = req->content_length > 0 ? req->content_length : 0;
+    struct quota quota;
+    enum status rc;
+
+    if ((rc = check_repository(req, res, PKG_PUBLISH)))
+        return rc;
+    if ((rc = catalog_find_quota(req->service->catalog, req->repository->org_id, &quota, &req->error)))
+        return rc;
+    return quota_check(&quota, req->repository->org,
+                       req->mount->bodies_are_base64 ? size / 4 * 3 : size, &req->error);
+}
+
 enum status gate_check_org(struct request *req, const char *org, enum action action)
 {
     if (access_allows_org(req->principal, org, action))
@@ -155,7 +170,7 @@ static enum status check_access(struct request *req, struct response *res)
     case SIGNED_IN:
     case HANDLER_DECIDES: return is_anonymous(req) ? needs_sign_in(req, res) : STATUS_OK;
     case MAY_READ: return check_repository(req, res, REPO_READ);
-    case MAY_PUBLISH: return check_repository(req, res, PKG_PUBLISH);
+    case MAY_PUBLISH: return check_publish(req, res);
     case MAY_TAG: return check_repository(req, res, PKG_TAG);
     case MAY_DELETE: return check_repository(req, res, PKG_DELETE);
     case MAY_ADMIN_REPOSITORY: return check_repository(req, res, REPO_ADMIN);

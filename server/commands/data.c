@@ -9,6 +9,7 @@ struct catalog_options data_catalog_options(const struct settings *settings)
         .writer_queue_max = (size_t)settings->writer_queue_max,
         .refuse_bytes = settings->disk_refuse_bytes,
         .refuse_percent = (int)settings->disk_refuse_percent,
+        .org_quota = settings->org_quota,
         .reserve_bytes = settings->reserve_size,
         .allow_unsafe_fs = settings->allow_unsafe_fs,
         .file_cache_bytes = (size_t)settings->file_cache_size,

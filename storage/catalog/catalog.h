@@ -25,6 +25,7 @@ struct catalog_options {
     int refuse_percent;      /* than this share: uploads are refused with 507 */
     int64_t reserve_bytes;   /* size of reserve.bin, given up when the disk is full */
     bool allow_unsafe_fs;    /* network file systems */
+    int64_t org_quota;       /* bytes an org may keep that has no quota of its own; 0: no limit */
     size_t file_cache_bytes; /* memory for small files and rows of files; 0: 64 MiB */
 };
 

@@ -3,6 +3,7 @@
 #include "storage/blobs/blob_store.h"
 #include "storage/catalog/blob_row.h"
 #include "storage/catalog/owner.h"
+#include "storage/catalog/quota.h"
 #include "storage/catalog/removal.h"
 #include "storage/catalog/tag.h"
 #include "storage/catalog/writer.h"
@@ -252,6 +253,21 @@ static enum status own_name(struct transaction *tx, const struct publication *pu
     return rc;
 }
 
+/* The last word, for others may have published since the body was let in. Not STATUS_FULL, which tells
+ * the writer of a full disk. */
+static enum status check_quota(struct transaction *tx, struct publication *pub, int64_t bytes,
+                               struct error *err)
+{
+    struct quota quota;
+    enum status rc;
+
+    if ((rc = tx_find_quota(tx, pub->repository->org_id, pub->default_quota, &quota, err)))
+        return rc;
+    quota.used -= bytes;
+    pub->over_quota = quota_check(&quota, pub->repository->org, bytes, err) != STATUS_OK;
+    return pub->over_quota ? STATUS_FORBIDDEN : STATUS_OK;
+}
+
 static enum status publish(struct transaction *tx, void *argument, struct error *err)
 {
     struct publication *pub = argument;
@@ -260,7 +276,7 @@ static enum status publish(struct transaction *tx, void *argument, struct error 
     size_t there;
     enum status rc;
 
-    pub->unchanged = pub->conflict = false;
+    pub->unchanged = pub->conflict = pub->over_quota = false;
     if ((rc = tx_check_not_removed(tx, pub->repository->org_id, pub->format, pub->name_norm,
                                    pub->version, pub->equal_keys_are_one ? pub->sort_key : NULL,
                                    pub->sort_key_length, err)))
@@ -296,6 +312,8 @@ static enum status publish(struct transaction *tx, void *argument, struct error 
         return rc;
     if ((rc = tx_add_usage(tx, pub->repository->org_id, pub->file_count - there, bytes, err)))
         return rc;
+    if ((rc = check_quota(tx, pub, bytes, err)))
+        return rc;
     tx_package_changed(tx, pub->repository->id, pub->name_norm);
     return record_publish(tx, pub, err);
 }
@@ -314,5 +332,7 @@ enum status catalog_publish(struct catalog *catalog, struct publication *pub, st
             return fail(err, STATUS_INVALID, "invalid-path", "a file's name is too long");
         stages[i] = pub->files[i].stage;
     }
-    return writer_run(catalog_writer(catalog), publish, pub, stages, pub->file_count, err);
+    pub->default_quota = catalog_options(catalog)->org_quota;
+    rc = writer_run(catalog_writer(catalog), publish, pub, stages, pub->file_count, err);
+    return pub->over_quota ? STATUS_FULL : rc;
 }

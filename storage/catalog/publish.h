@@ -41,6 +41,8 @@ struct publication {
     bool conflict;                     /* other bytes are there; existing tells which */
     uint8_t existing_sha256[SHA256_SIZE];
     int64_t existing_us;
+    int64_t default_quota;             /* the setting's */
+    bool over_quota;                   /* STATUS_FULL "quota-full": nothing was written */
 };
 
 /* Returns when the publish is durable and visible. STATUS_CONFLICT with code "version-exists",

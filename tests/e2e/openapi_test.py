@@ -185,6 +185,9 @@ def test_answers_are_as_described(server):
     ask("GET", claims, org="acme", expected=200)
     ask("DELETE", claims, query="?pattern=left-*", org="acme", expected=204)
     ask("DELETE", upstream, org="acme", upstream="partner", expected=204)
+    assert ask("GET", "/orgs/{org}", org="acme", expected=200)["quota"] == 0
+    ask("PATCH", "/orgs/{org}", {"quota": -5}, 400, org="acme")
+    assert ask("PATCH", "/orgs/{org}", {"quota": 1 << 30}, 200, org="acme")["quota"] == 1 << 30
     assert server.http("PUT", "/artifacts/acme/main/thing/1.0/a.txt", b"bytes").status == 201
     place = {"org": "acme", "repo": "main"}
     thing = {"package": "artifact:thing", "version": "1.0"}
