@@ -206,6 +206,19 @@ static enum status render_upstream(void *context, const struct upstream *upstrea
                                out, modified_us, err);
 }
 
+/* `npm publish` looks first which versions there are. That must not make an upstream the owner of a
+ * name which is about to become the org's; whether it may is decided by the publish. */
+static bool is_look_before_publish(struct request *req, const char *name)
+{
+    const char *command = request_header(req, "npm-command");
+    struct home home;
+
+    return command && !strcmp(command, "publish") &&
+           !catalog_find_home(req->service->catalog, req->repository, FORMAT_NPM, name, req->arena,
+                              &home, NULL) &&
+           home.kind == HOME_UNOWNED;
+}
+
 enum status npm_get_packument(struct request *req, struct response *res)
 {
     const char *name = request_param(req, "package");
@@ -224,7 +237,7 @@ enum status npm_get_packument(struct request *req, struct response *res)
     enum home_kind home;
     enum status rc;
 
-    if (npm_update_check_is_hopeless(req, name))
+    if (npm_update_check_is_hopeless(req, name) || is_look_before_publish(req, name))
         return request_no_package(req);
     if ((rc = package_document_get(&made, res, &document, &home)))
         return rc == STATUS_NOT_FOUND || npm_update_check_may_fail(name, rc)

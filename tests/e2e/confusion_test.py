@@ -82,12 +82,19 @@ def world(request, new_server, upstream, tmp_path):
 @conformance("npm-171", "py-176")
 def test_a_name_published_here_first_stays_ours(world):
     world.publish("1.0.0")
-    world.upstream.forget()  # npm looks before it publishes, and then the name is nobody's yet
     world.publish_outside("99.0.0")
     for spelling in world.spellings:
         world.server.get(world.document_place(spelling))
     assert world.install() == INSIDE
     assert not [asked for asked in world.upstream.requests if "left" in asked.path.lower()]
+
+
+def test_an_administrator_may_publish_what_exists_outside_and_was_not_asked_for(world):
+    """npm looks before it publishes: that alone must not make the name the upstream's."""
+    world.publish_outside("99.0.0")
+    world.publish("1.0.0")
+    assert world.install() == INSIDE
+    assert not world.upstream.asked("*left*pad*")
 
 
 def test_a_name_taken_from_outside_is_not_published_over(world):
@@ -100,7 +107,6 @@ def test_a_name_taken_from_outside_is_not_published_over(world):
 
 def test_an_outage_never_changes_an_owner(world):
     world.publish("1.0.0")
-    world.upstream.forget()
     world.publish_outside("99.0.0")
     world.upstream.go("down")
     assert world.install() == INSIDE
