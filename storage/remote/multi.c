@@ -188,7 +188,7 @@ static enum attempt_end meaning(CURLcode code)
     case CURLE_WEIRD_SERVER_REPLY: return ATTEMPT_NOT_HTTP;
     case CURLE_WRITE_ERROR:
     case CURLE_ABORTED_BY_CALLBACK: return ATTEMPT_STOPPED;
-    case CURLE_OUT_OF_MEMORY:
+    case CURLE_OUT_OF_MEMORY: return ATTEMPT_NOT_HTTP; /* a header field longer than libcurl takes */
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_URL_MALFORMAT: return ATTEMPT_IMPOSSIBLE;
     default: return ATTEMPT_BROKEN;
