@@ -173,7 +173,7 @@ const struct setting settings_table[] = {
      .decides = "Files of upstreams up to this size are verified before a client gets a byte; of larger ones the "
      "last 256 KiB wait for that."},
     {"upstream_file_max", SETTING_SIZE, AT(upstream_file_max), "0", 0, 16 * TiB,
-     .decides = "The largest file that is fetched from an upstream. 0: no limit."},
+     .decides = "The largest file that is fetched from an upstream. 0: 1 GiB where no length is told, else no limit."},
     {"upstream_refuse_percent", SETTING_INTEGER, AT(upstream_refuse_percent), "5", 0, 99,
      .decides = "With less free space than this share, or than upstream_refuse_bytes, nothing is fetched from upstreams."},
     {"upstream_refuse_bytes", SETTING_SIZE, AT(upstream_refuse_bytes), "5 GiB", 0, 1024 * TiB,

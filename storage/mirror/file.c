@@ -56,6 +56,7 @@ static void leave(struct mirror_file *file)
     struct mirror *mirror = file->mirror;
 
     file->readers--;
+    file_let_go_of_stage(file);
     file_drop(file);
     mirror->open_files--;
     pthread_cond_broadcast(&mirror->left);

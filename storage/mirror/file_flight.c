@@ -16,6 +16,7 @@ enum {
     WAKE_STEP = 256 * 1024,
     FAILED_US = 60000000,
 };
+static const int64_t UNANNOUNCED_MAX = INT64_C(1) << 30; /* of a body whose length nobody told */
 static const int64_t FETCHED_ALONE_MAX = INT64_C(64) << 20; /* goes on though nobody waits */
 
 static const struct {
@@ -113,6 +114,17 @@ static enum status wrong_size(const struct mirror_file *file, int64_t found, str
                 (long long)(file->expected_size >= 0 ? file->expected_size : file->size));
 }
 
+static enum status too_large(const struct mirror_file *file, struct error *err)
+{
+    return fail(err, STATUS_BAD_UPSTREAM, "file-too-large", "%s is larger than is fetched", file->wish.file);
+}
+
+/* Room was looked for before a length that was told; one that was not could be endless. */
+static int64_t unannounced_max(const struct mirror *mirror)
+{
+    return mirror->options.file_max ? mirror->options.file_max : UNANNOUNCED_MAX;
+}
+
 static enum status take_head(void *context, const struct transfer_head *head, struct error *err)
 {
     struct mirror_file *file = context;
@@ -127,7 +139,7 @@ static enum status take_head(void *context, const struct transfer_head *head, st
     if (file->expected_size >= 0 && size != file->expected_size)
         return wrong_size(file, size, err);
     if (options->file_max && size > options->file_max)
-        return fail(err, STATUS_BAD_UPSTREAM, "file-too-large", "%s is larger than is fetched", file->wish.file);
+        return too_large(file, err);
     if (!file->stage && (rc = begin(file, size > 1 << 20 ? size : -1, err)))
         return rc;
     pthread_mutex_lock(&mirror->lock);
@@ -193,6 +205,8 @@ static enum status take_bytes(void *context, const void *given, size_t length, s
         return rc;
     if (file->size >= 0 && stage_size(file->stage) + (int64_t)length > file->size)
         return wrong_size(file, stage_size(file->stage) + (int64_t)length, err);
+    if (file->size < 0 && stage_size(file->stage) + (int64_t)length > unannounced_max(mirror))
+        return too_large(file, err);
     if (length) {
         if ((rc = stage_write(file->stage, bytes, length, err)))
             return rc;
@@ -393,10 +407,8 @@ static void finish(struct job *job)
         if (is_wrong_bytes(&err))
             report(file, "upstream.bytes-wrong", &file->expected, &found);
         pthread_mutex_lock(&mirror->lock);
-        if (!file->readers) { /* who joins a failure reads no bytes */
-            stage_close(file->stage);
-            file->stage = NULL;
-        }
+        file->has_failed = true;
+        file_let_go_of_stage(file);
         file_drop(file);
         pthread_mutex_unlock(&mirror->lock);
         return;

@@ -149,6 +149,14 @@ struct mirror_file *file_new(struct mirror *mirror, struct mirror_upstream *home
     return file;
 }
 
+void file_let_go_of_stage(struct mirror_file *file)
+{
+    if (!file->has_failed || file->readers)
+        return;
+    stage_close(file->stage);
+    file->stage = NULL;
+}
+
 void file_drop(struct mirror_file *file)
 {
     if (--file->references)

@@ -32,6 +32,7 @@ struct mirror_file {
     int64_t size, written, told;            /* told: readers were woken for these */
     bool is_tailing;                        /* bytes may leave before all have come */
     bool is_whole;
+    bool has_failed;                        /* and nothing writes to the stage any more */
     enum status rc;
     struct error error;
     int64_t failed_until_us;
@@ -53,6 +54,8 @@ void file_table_forget(struct mirror *mirror, int64_t upstream_id);
 struct mirror_file *file_new(struct mirror *mirror, struct mirror_upstream *home,
                              const struct mirror_wish *wish);
 void file_drop(struct mirror_file *file); /* with the lock */
+/* A failure is remembered for a minute; its bytes are not. With the lock. */
+void file_let_go_of_stage(struct mirror_file *file);
 
 /* Begins the fetch; its end is told through the file. Without the lock. */
 void file_flight_launch(struct mirror_file *file);
