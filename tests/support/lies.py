@@ -13,6 +13,7 @@ Of the wire:
 import http.client
 import json
 import os
+import struct
 import urllib.parse
 import zlib
 
@@ -281,13 +282,15 @@ class Bomb(Body):
 
     def pieces(self, start=0, end=None):
         packer = zlib.compressobj(9, wbits=31)
-        yield packer.compress(self.head)
-        left = self.size
-        while left > 0:
-            if packed := packer.compress(b" " * min(left, 1 << 20)):
-                yield packed
-            left -= 1 << 20
-        yield packer.flush()
+        yield packer.compress(self.head) + packer.flush(zlib.Z_FULL_FLUSH)
+        piece, checksum = b" " * (1 << 20), zlib.crc32(self.head)
+        # After a full flush the same input makes the same output: it is compressed once.
+        packed = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+        for _ in range(self.size >> 20):
+            checksum = zlib.crc32(piece, checksum)
+            yield packed
+        length = (len(self.head) + (self.size >> 20 << 20)) & 0xffffffff
+        yield b"\x03\x00" + struct.pack("<II", checksum, length)
 
 
 def gzip_bomb(size=4 << 30, head=b'{"name":'):
