@@ -264,7 +264,9 @@ bool transfer_head_line(struct transfer *transfer, const char *line, size_t leng
     strbuf_bytes(&transfer->head, line, length);
     if (strbuf_failed(&transfer->head))
         return refuse(transfer, "", "the head of the upstream's answer is too long");
-    return !is_end || transfer_read_head(transfer) || give_up(transfer);
+    if (!is_end || transfer_read_head(transfer))
+        return true;
+    return transfer->verdict == VERDICT_RETRY ? false : give_up(transfer);
 }
 
 bool transfer_body(struct transfer *transfer, const void *bytes, size_t length)

@@ -269,6 +269,25 @@ static bool pass_on(struct transfer *transfer, const struct transfer_head *head)
     return transfer->is_passed_on;
 }
 
+static bool is_conditional(const struct transfer_request *request)
+{
+    for (const char *const *line = request->headers; *line; line++)
+        if (!strncasecmp(*line, "If-", 3))
+            return true;
+    return false;
+}
+
+/* An answer to something else: the upstream said more on this connection than it was asked, and
+ * from then on each answer would be that of the request before. Another connection is asked. */
+static bool leave_connection(struct transfer *transfer)
+{
+    if (transfer->attempts >= transfer->rules->options.retries)
+        return fail_head(transfer, "", "the upstream answered 304 to what was not conditional");
+    fail(&transfer->error, STATUS_OK, "", "upstream answered 304 unasked");
+    transfer->verdict = VERDICT_RETRY;
+    return false;
+}
+
 bool transfer_read_head(struct transfer *transfer)
 {
     struct fields fields;
@@ -290,6 +309,8 @@ bool transfer_read_head(struct transfer *transfer)
     }
     if (wants_retry(transfer, &fields.head))
         return true;
+    if (transfer->code == 304 && !is_conditional(&transfer->request))
+        return leave_connection(transfer);
     if (transfer->is_ranged && transfer->code != 200)
         return judge_rest(transfer, &fields);
     return pass_on(transfer, &fields.head);

@@ -351,7 +351,7 @@ class Upstream:
     def say_body(self, connection, request, answer, chunked):
         body, cut = answer.body, answer.cut
         stop = cut.bytes_of(body.length) if cut else None
-        for piece in self.paced(body.pieces(), answer):
+        for piece in self.paced(with_extra(body.pieces(), answer.extra), answer):
             left = None if stop is None else stop - request.sent
             if left is not None and len(piece) > left:
                 piece = piece[:left]
@@ -362,8 +362,6 @@ class Upstream:
                 break
         if cut:
             end(connection, cut)
-        if answer.extra:
-            connection.sendall(answer.extra)
 
     def paced(self, pieces, answer):
         """The same bytes, as slowly as they are to go."""
@@ -375,6 +373,14 @@ class Upstream:
                 part = piece[at:at + step]
                 self.wait(answer.every_s + (len(part) / self.rate if self.rate else 0.0))
                 yield part
+
+
+def with_extra(pieces, extra):
+    """What is more than was said comes with the last piece, so that it is there when the answer is over."""
+    pieces = list(pieces) if extra else pieces
+    if extra:
+        pieces[-1:] = [bytes(pieces[-1]) + extra] if pieces else [extra]
+    return pieces
 
 
 def reset(connection):

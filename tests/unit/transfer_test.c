@@ -55,7 +55,8 @@ static const struct {
     {{EMPTY("302\r\nLocation: http://elsewhere.test/")},                                            STATUS_BAD_UPSTREAM, "not listed",           1},
     {{EMPTY("302\r\nLocation: /again")},                                                            STATUS_BAD_UPSTREAM, "again and again",      6},
     {{EMPTY("301\r\nLocation: ../b?c#d"), HELLO},                                                   STATUS_OK,           "hello",                2},
-    {{EMPTY("304\r\nETag: \"1\"")},                                                                 STATUS_OK,           "",                     1},
+    {{EMPTY("304\r\nETag: \"1\""), HELLO},                                                          STATUS_OK,           "hello",                2},
+    {{EMPTY("304\r\nETag: \"1\"")},                                                                 STATUS_BAD_UPSTREAM, "not conditional",      3},
 };
 
 static void each_answer_has_its_outcome(void **state)
