@@ -4,6 +4,7 @@ import concurrent.futures
 import hashlib
 import html
 import json
+import shutil
 
 import pytest
 
@@ -68,6 +69,15 @@ def test_upstreams_of_each_form_install(server, index, pip, uv, forms, told):
         assert files["outside/__init__.py"] == b"version = '1.1'\n" and "needs_outside/__init__.py" in files
     assert set(files_of(server, "outside")) == {
         f"outside-{version}{end}" for version in ("1.0", "1.1") for end in ("-py3-none-any.whl", ".tar.gz")}
+
+
+def test_projects_with_a_lockfile_install(server, index, poetry, pdm):
+    for client in (poetry, pdm):
+        project = client.new_project()
+        installed = client.install("needs-outside", project=project).files
+        assert installed["outside/__init__.py"] == b"version = '1.1'\n" and "needs_outside/__init__.py" in installed
+        shutil.rmtree(project / ".venv")
+        assert client.reinstall(project).files == installed
 
 
 @conformance("py-170")

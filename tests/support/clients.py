@@ -292,6 +292,71 @@ class Uv(Client):
                     *[dist.path for dist in distributions])
 
 
+class PythonProject(Client):
+    """A program that keeps a project: pyproject.toml, a lockfile, and an environment beside them."""
+
+    source = ""  # what of pyproject.toml is about Packhouse, but for the secret
+
+    def new_project(self):
+        project = self.new_folder("project")
+        (project / "pyproject.toml").write_text(
+            '[project]\nname = "project"\nversion = "1.0.0"\nrequires-python = ">=3.9"\ndependencies = []\n'
+            + self.source)
+        return project
+
+    def install(self, *specs, project=None):
+        """Adds to a new project, or to one that exists. `.files` are all that the environment got."""
+        project = project or self.new_project()
+        self(*self.add, *specs, cwd=project)
+        return Environment(project)
+
+    def reinstall(self, project):
+        """What the lockfile says, and nothing else."""
+        self(*self.sync, cwd=project)
+        return Environment(project)
+
+
+class Environment(PythonTarget):
+    def __init__(self, project):
+        site, = (project / ".venv").glob("lib/python*/site-packages")
+        super().__init__(site)
+
+    @property
+    def files(self):
+        return {name: content for name, content in super().files.items()
+                if "/" in name and "__pycache__/" not in name}
+
+
+class Poetry(PythonProject):
+    command = (CACHE / "poetry" / "bin" / "poetry",)
+    add, sync = ("add",), ("sync",)
+
+    def configure(self):
+        self.source = ('[tool.poetry]\npackage-mode = false\n[[tool.poetry.source]]\nname = "packhouse"\n'
+                       f'url = "{self.server.url}{self.server.pypi}/simple/"\npriority = "primary"\n')
+        self.environment.update({
+            "POETRY_CONFIG_DIR": str(self.home / "poetry"), "POETRY_CACHE_DIR": str(self.folder / "poetry-cache"),
+            "POETRY_DATA_DIR": str(self.folder / "poetry-data"), "POETRY_VIRTUALENVS_IN_PROJECT": "1",
+            "POETRY_VIRTUALENVS_OPTIONS_NO_PIP": "1", "POETRY_NO_INTERACTION": "1",
+            "POETRY_REQUESTS_TIMEOUT": str(PATIENCE), "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            "POETRY_HTTP_BASIC_PACKHOUSE_USERNAME": "__token__", "POETRY_HTTP_BASIC_PACKHOUSE_PASSWORD": self.token,
+        })
+
+
+class Pdm(PythonProject):
+    command = (CACHE / "pdm" / "bin" / "pdm",)
+    source = "[tool.pdm]\ndistribution = false\n"
+    add, sync = ("add", "--no-self"), ("sync", "--no-self")
+
+    def configure(self):
+        self.environment.update({
+            "PDM_CONFIG_FILE": str(self.folder / "pdm.toml"), "PDM_CACHE_DIR": str(self.folder / "pdm-cache"),
+            "PDM_CHECK_UPDATE": "0", "PDM_NON_INTERACTIVE": "1", "PDM_REQUEST_TIMEOUT": str(PATIENCE),
+            "PDM_PYPI_URL": f"{self.server.url}{self.server.pypi}/simple", "PDM_PYPI_USERNAME": "__token__",
+            "PDM_PYPI_PASSWORD": self.token, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        })
+
+
 class PypiBench:
     """Where distributions are made: `pypi.make_wheel("hello", "1.0")` has a `.path` to upload."""
 

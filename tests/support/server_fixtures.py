@@ -83,6 +83,8 @@ bun = client_fixture(clients.Bun, "bun")
 pip = client_fixture(clients.Pip, "pip")
 twine = client_fixture(clients.Twine, "twine")
 uv = client_fixture(clients.Uv, "uv")
+poetry = client_fixture(clients.Poetry, "poetry")
+pdm = client_fixture(clients.Pdm, "pdm")
 curl = client_fixture(clients.Curl, "curl")
 packhouse = client_fixture(clients.PackhouseCommand, "packhouse")
 
