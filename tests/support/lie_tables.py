@@ -23,7 +23,7 @@ ON_THE_WIRE = {
     "no last chunk": lambda rig: [lies.no_last_chunk(-1)],
     "endless in chunks": lambda rig: [lies.endless()],
     "endless until the end": lambda rig: [lies.endless(chunks=False)],
-    "a gzip bomb": lambda rig: [lies.gzip_bomb(2 << 30)],
+    "a gzip bomb": lambda rig: [lies.gzip_bomb(512 << 20)],
     "an HTML page with 200": lambda rig: [lies.html_error_page()],
     "an empty body": lambda rig: [lies.other(b"")],
     "a redirect loop": lambda rig: [lies.redirect_loop()],

@@ -5,6 +5,7 @@ that are kept, or that a client holds whole.
     rig.fetch(path)               one request on a connection of its own: .status .body .is_whole .sentence
     rig.kept()                    blobs and stages on the disk; rig.left_since(kept): those that are wrong"""
 
+import concurrent.futures
 import hashlib
 import itertools
 import json
@@ -81,8 +82,8 @@ class NpmTarget:
         files = {"noise": random.Random(name).randbytes(size)} if size else None
         self.made = rig.upstream.npm.add(name, "1.0.0", files)
         self.content = self.made.body.content
-        self.page_path = f"{rig.server.npm}/{name}"
-        self.file_path = f"{rig.server.npm}/{name}/-/{name}-1.0.0.tgz"
+        self.page_path = f"{rig.npm}/{name}"
+        self.file_path = f"{rig.npm}/{name}/-/{name}-1.0.0.tgz"
         self.page_pattern, self.file_pattern = f"/npm/{name}", self.made.path
 
 
@@ -92,7 +93,7 @@ class PypiTarget:
         files = {"noise": random.Random(name).randbytes(size)} if size else None
         self.made = rig.upstream.pypi.add(packages.wheel(name, "1.0", files))
         self.content = self.made.body.content
-        self.page_path = f"{rig.server.pypi}/simple/{name}/"
+        self.page_path = f"{rig.pypi}/simple/{name}/"
         self.page_pattern, self.file_pattern = f"/pypi/simple/{name}/", self.made.path
         self.found = None
 
@@ -109,21 +110,35 @@ class PypiTarget:
 
 
 class Rig:
-    def __init__(self, folder, seed=0, settings=None):
+    """A repository with two upstreams of its own, on a server of its own, or on `beside`'s."""
+
+    def __init__(self, folder, seed=0, beside=None, repo="main"):
         self.upstream, self.elsewhere = Upstream(seed=seed), Upstream(PRIVATE)
-        self.server = Server(folder, settings={**SETTINGS, **(settings or {})})
-        self.numbers, self.truths = itertools.count(1), set()
+        self.server = beside.server if beside else Server(folder, settings=SETTINGS)
+        self.numbers, self.truths = itertools.count(1), beside.truths if beside else set()
+        self.npm, self.pypi, self.names, self.others = f"/npm/acme/{repo}", f"/pypi/acme/{repo}", {}, []
+        if beside:
+            self.ask("/orgs/acme/repositories", name=repo)
         for form, url in (("npm", self.upstream.npm_url), ("pypi", self.upstream.pypi_url)):
-            added = self.server.post("/api/v1/orgs/acme/upstreams", json.dumps(
-                {"repository": "main", "format": form, "url": url}).encode())
-            assert added.status == 201, added
+            self.names[form] = f"{form}-{repo}"
+            self.ask("/orgs/acme/upstreams", repository=repo, format=form, url=url, name=self.names[form])
+
+    def ask(self, path, **body):
+        answer = self.server.post(f"/api/v1{path}", json.dumps(body).encode())
+        assert answer.status == 201, answer
+
+    def beside(self, count):
+        """This one and others, so that the failures of an upstream are not those of all: its breaker opens."""
+        self.others += [Rig(None, beside=self, repo=f"lane-{number}") for number in range(len(self.others), count - 1)]
+        return [self, *self.others]
 
     def close(self):
         try:
             self.server.stop()
         finally:
-            self.upstream.close()
-            self.elsewhere.close()
+            for rig in [self, *self.others]:
+                rig.upstream.close()
+                rig.elsewhere.close()
 
     def make(self, form, name=None, size=0):
         name = name or f"victim{next(self.numbers)}"
@@ -135,7 +150,7 @@ class Rig:
 
     def refresh(self, form):
         """What `packhouse upstream refresh` does, for a person who knows that the upstream is well again."""
-        done = self.server.post(f"/api/v1/orgs/acme/upstreams/{form}/refresh")
+        done = self.server.post(f"/api/v1/orgs/acme/upstreams/{self.names[form]}/refresh")
         assert done.status == 200, done
 
     def fetch(self, path, timeout=120, **headers):
@@ -174,39 +189,58 @@ class Outcome:
         self.fetches = self.told = self.stored = self.completed = 0
         self.statuses, self.first = {}, None
 
+    def add(self, what, answer, told):
+        completed = answer.status not in (404, 502, 503, 504) and answer.is_whole
+        self.fetches += 1
+        self.told += told > 0
+        self.completed += completed
+        self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+        if completed and self.first is None:
+            self.first = (what, answer)
+
     def __repr__(self):
         return f"{self.__dict__}"
 
 
-def run_random(rig, seed, count):
-    """Fetches with lies that leave no way to the right bytes, alone and two together. What is kept is looked
-    at as it goes, so that the lies that were told to a culprit are in `first`."""
-    rng, outcome = random.Random(seed), Outcome()
-    of_files = pick(lie_tables.ON_THE_WIRE, lie_tables.ABOUT_FILES)
-    of_pages = pick(lie_tables.ON_THE_WIRE, lie_tables.ABOUT_PAGES)
-    for _ in range(count):
-        target = rig.make(rng.choice(("npm", "pypi")), f"random{seed}-{outcome.fetches}")
-        about_file = rng.random() < 0.6
-        page = rig.fetch(target.page_path, Accept=index_pages.JSON) if about_file else None
-        if page is not None and page.status != 200:
-            rig.refresh(target.format)  # its breaker is open
-        path = target.file_path if about_file else target.page_path
-        names = rng.sample(sorted(of_files if about_file else of_pages), rng.choice((1, 1, 2)))
-        told = [lie for name in names for lie in (of_files if about_file else of_pages)[name](rig)]
-        before = rig.kept()
-        lie = rig.upstream.lie(target.file_pattern if about_file else target.page_pattern, *told)
-        answer = rig.fetch(path, Accept=index_pages.JSON)
-        lie.stop()
-        outcome.fetches += 1
-        outcome.told += lie.told > 0
-        outcome.statuses[answer.status] = outcome.statuses.get(answer.status, 0) + 1
-        completed = answer.status not in (404, 502, 503, 504) and answer.is_whole
-        stored = rig.left_since(before)
-        outcome.completed += completed
-        outcome.stored += len(stored)
-        if (completed or stored) and outcome.first is None:
-            outcome.first = (target.format, about_file, names, answer, stored)
+def run_random(rig, seed, count, lanes=6, each=10):
+    """Fetches with lies that leave no way to the right bytes, alone and two together, in several lanes at once.
+    After each round it is looked at what is kept; the first culprits, or their round, are in `first`."""
+    rng, outcome, rigs = random.Random(seed), Outcome(), rig.beside(lanes)
+    with concurrent.futures.ThreadPoolExecutor(lanes) as pool:
+        while outcome.fetches < count:
+            before = rig.kept()
+            plans = [[] for _ in rigs]
+            for number in range(outcome.fetches, min(count, outcome.fetches + lanes * each)):
+                plans[number % lanes].append(plan(rng, f"random{seed}-{number}"))
+            for done in [one for lane in pool.map(run_plans, rigs, plans) for one in lane]:
+                outcome.add(*done)
+            left = rig.left_since(before)
+            outcome.stored += len(left)
+            if left and outcome.first is None:
+                outcome.first = (left, plans)
     return outcome
+
+
+def plan(rng, name):
+    form, about_file = rng.choice(("npm", "pypi")), rng.random() < 0.6
+    table = pick(lie_tables.ON_THE_WIRE, lie_tables.ABOUT_FILES if about_file else lie_tables.ABOUT_PAGES)
+    return form, name, about_file, rng.sample(sorted(table), rng.choice((1, 1, 2))), table
+
+
+def run_plans(rig, plans):
+    return [run_plan(rig, *one) for one in plans]
+
+
+def run_plan(rig, form, name, about_file, names, table):
+    target = rig.make(form, name)
+    if about_file and rig.fetch(target.page_path, Accept=index_pages.JSON).status != 200:
+        rig.refresh(form)  # its breaker is open
+    path = target.file_path if about_file else target.page_path
+    lie = rig.upstream.lie(target.file_pattern if about_file else target.page_pattern,
+                           *[made for name in names for made in table[name](rig)])
+    answer = rig.fetch(path, Accept=index_pages.JSON)
+    lie.stop()
+    return (form, about_file, names), answer, lie.told
 
 
 def pick(*tables):

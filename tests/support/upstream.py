@@ -191,7 +191,7 @@ class Upstream:
     def lie(self, pattern, *told_lies, times=None, after=0, method=None):
         made = Lie(pattern, told_lies, times, after, method)
         with self.lock:
-            self.lies.append(made)
+            self.lies = [*(lie for lie in self.lies if not lie.stopped), made]
         return made
 
     def serve(self, path, content, content_type="application/octet-stream"):
