@@ -47,12 +47,12 @@ def of_wire(name, change):
 # The content.
 
 def wrong_bytes():
-    """As long as the truth, and not the truth: the last bytes are others."""
+    """As long as the truth, and not the truth: the last bytes are others. Told twice it is another lie."""
     def change(answer, request, upstream):
         if answer.status == 200 and answer.body is not None:
             length = answer.body.length
             last = b"".join(bytes(piece) for piece in answer.body.pieces(max(0, length - 16)))
-            answer.body = PatchedBody(answer.body, length - len(last), bytes(byte ^ 0xff for byte in last))
+            answer.body = PatchedBody(answer.body, length - len(last), bytes((byte + 1) & 0xff for byte in last))
     return of_content("wrong bytes", change)
 
 
