@@ -124,6 +124,8 @@ const struct setting settings_table[] = {
      .decides = "Connections that read rows. 0: four for each core."},
     {"org_quota", SETTING_SIZE, AT(org_quota), "0", 0, 1024 * TiB,
      .decides = "What an org may keep that has no quota of its own. 0: no limit."},
+    {"upstream_cache_max", SETTING_SIZE, AT(upstream_cache_max), "0", 0, 1024 * TiB,
+     .decides = "Bytes of upstreams' files to keep. Over it, those go that nobody has asked for longest. 0: no limit."},
     {"trash_days", SETTING_INTEGER, AT(trash_days), "14", 0, 3650,
      .decides = "How long a removed version may be restored, before its bytes go."},
     {"sweep_grace_hours", SETTING_INTEGER, AT(sweep_grace_hours), "24", 0, 8760,

@@ -3,6 +3,7 @@
 #include "protocols/npm/name.h"
 #include "protocols/npm/tarball.h"
 #include "protocols/npm/upstream.h"
+#include "storage/catalog/eviction.h"
 #include "storage/catalog/ingest.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/semver.h"
@@ -40,6 +41,7 @@ enum status npm_respond_kept_tarball(struct request *req, struct response *res,
                                 &stored, &req->error)))
         return rc;
     set_etag(req, res, &stored.digests);
+    catalog_note_seen(req->service->catalog, stored.id);
     mirror_count_hit(req->service->mirror, upstream, true, stored.size);
     return respond_file(req, res, &stored, TARBALL_TYPE);
 }

@@ -4,6 +4,7 @@
 #include "protocols/pypi/page.h"
 #include "protocols/pypi/project_name.h"
 #include "protocols/pypi/pypi.h"
+#include "storage/catalog/eviction.h"
 #include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
 #include "storage/mirror/mirror.h"
@@ -47,7 +48,8 @@ static enum status no_such_file(struct request *req)
 
 /* What is here already, in a repository of ours or kept from an upstream. */
 static enum status respond_stored(struct request *req, struct response *res,
-                                  const struct repository *repository, const struct wanted *wanted)
+                                  const struct repository *repository, const struct wanted *wanted,
+                                  bool is_kept)
 {
     struct catalog *catalog = req->service->catalog;
     struct stored_file stored;
@@ -61,6 +63,8 @@ static enum status respond_stored(struct request *req, struct response *res,
                                request_param(req, "file"), req->arena, &stored, &req->error);
     if (rc)
         return rc == STATUS_NOT_FOUND ? no_such_file(req) : rc;
+    if (is_kept)
+        catalog_note_seen(catalog, stored.id);
     return respond_file(req, res, &stored, "application/octet-stream");
 }
 
@@ -86,7 +90,7 @@ static enum status respond_fetched(struct request *req, struct response *res,
     if (rc)
         return rc == STATUS_NOT_FOUND ? no_such_file(req) : rc;
     if (home.kind == HOME_LOCAL)
-        rc = respond_stored(req, res, &home.repository, wanted);
+        rc = respond_stored(req, res, &home.repository, wanted, false);
     else if (home.kind == HOME_UPSTREAM)
         rc = fetched_file_respond(req, res, &home.upstreams[0], document, wanted->project,
                                   wanted->main, wanted->is_sidecar);
@@ -120,10 +124,10 @@ enum status pypi_get_file(struct request *req, struct response *res)
                                 req->arena, &home, &req->error)))
         return rc == STATUS_NOT_FOUND ? no_such_file(req) : rc;
     if (home.kind == HOME_LOCAL)
-        return respond_stored(req, res, &home.repository, &wanted);
+        return respond_stored(req, res, &home.repository, &wanted, false);
     if (home.kind == HOME_UPSTREAM) {
         kept = kept_from(req, &home.upstreams[0]);
-        if (!(rc = respond_stored(req, res, &kept, &wanted)))
+        if (!(rc = respond_stored(req, res, &kept, &wanted, true)))
             mirror_count_hit(req->service->mirror, &home.upstreams[0], true, sent_bytes(res));
         if (rc != STATUS_NOT_FOUND)
             return rc;

@@ -2,6 +2,7 @@
 
 #include "config/log.h"
 #include "storage/blobs/blob_store.h"
+#include "storage/catalog/eviction.h"
 #include "storage/catalog/sweep.h"
 #include "storage/catalog/token.h"
 
@@ -30,19 +31,46 @@ static void note_token_uses(struct jobs *jobs)
         log_event(LOG_WARN, "token.uses-not-noted", "reason=\"%s\"", err.message);
 }
 
-static void watch_disk(struct jobs *jobs)
+/* Bytes that are wanting to the threshold of the warnings: 0 where there is room. */
+static int64_t watch_disk(struct jobs *jobs)
 {
+    int64_t wanted = jobs->options.warn_bytes;
     struct blob_space space;
     bool is_low;
 
     if (blob_store_space(catalog_blobs(jobs->catalog), &space, NULL))
-        return;
-    is_low = space.free_bytes < jobs->options.warn_bytes ||
-             space.free_bytes < space.total_bytes / 100 * jobs->options.warn_percent;
+        return 0;
+    if (wanted < space.total_bytes / 100 * jobs->options.warn_percent)
+        wanted = space.total_bytes / 100 * jobs->options.warn_percent;
+    is_low = space.free_bytes < wanted;
     if (is_low && !jobs->has_warned)
         log_event(LOG_WARN, "disk.low", "free_bytes=%lld total_bytes=%lld",
                   (long long)space.free_bytes, (long long)space.total_bytes);
     jobs->has_warned = is_low;
+    return is_low ? wanted - space.free_bytes : 0;
+}
+
+/* Bytes leave the disk a step of the sweep later, so a low disk is looked at anew each time. */
+static void make_room(struct jobs *jobs, int64_t wanted)
+{
+    int64_t most = jobs->options.upstream_cache_max, cached = 0, bytes, files;
+    struct error err;
+
+    if (catalog_write_seen(jobs->catalog, &err) ||
+        (most && catalog_cached_bytes(jobs->catalog, &cached, &err)))
+        goto failed;
+    if (most && cached - most > wanted)
+        wanted = cached - most;
+    if (wanted <= 0)
+        return;
+    if (catalog_evict(jobs->catalog, wanted, &bytes, &files, &err))
+        goto failed;
+    if (files)
+        log_event(LOG_INFO, "upstream.evicted", "files=%lld bytes=%lld", (long long)files,
+                  (long long)bytes);
+    return;
+failed:
+    log_event(LOG_WARN, "upstream.not-evicted", "reason=\"%s\"", err.message);
 }
 
 /* What a crash left: bytes without a row, and rows whose bytes were being deleted. */
@@ -98,7 +126,7 @@ static void *run(void *context)
     do {
         note_token_uses(jobs);
         sweep(jobs);
-        watch_disk(jobs);
+        make_room(jobs, watch_disk(jobs));
     } while (sleep_a_period(jobs));
     note_token_uses(jobs);
     return NULL;

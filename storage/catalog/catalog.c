@@ -4,6 +4,7 @@
 #include "storage/blobs/blob_store.h"
 #include "storage/catalog/access.h"
 #include "storage/catalog/data_directory.h"
+#include "storage/catalog/eviction.h"
 #include "storage/catalog/file_cache.h"
 #include "storage/catalog/home_cache.h"
 #include "storage/catalog/home_map.h"
@@ -24,6 +25,7 @@ struct catalog {
     char data[DATA_PATH_MAX];
     int lock_fd;
     int64_t opened_us;
+    struct seen_files *seen;
     struct db_pool *readers;
     struct writer *writer;
     struct blob_store *blobs;
@@ -153,6 +155,10 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
                            &catalog->readers, err)))
         goto done;
     catalog->access = access_cache_new();
+    if (!(catalog->seen = seen_files_new())) {
+        rc = fail(err, STATUS_INTERNAL, "", "out of memory");
+        goto done;
+    }
     catalog->files =
         file_cache_new(options->file_cache_bytes ? options->file_cache_bytes : FILE_CACHE_DEFAULT);
     catalog->homes = home_map_new();
@@ -191,6 +197,7 @@ void catalog_close(struct catalog *catalog)
     db_pool_close(catalog->readers); /* first, so that the writer's last checkpoint is complete */
     writer_stop(catalog->writer);
     access_cache_free(catalog->access);
+    seen_files_free(catalog->seen);
     file_cache_free(catalog->files);
     home_map_free(catalog->homes);
     home_cache_free(catalog->found);
@@ -213,6 +220,11 @@ struct writer *catalog_writer(struct catalog *catalog)
 struct blob_store *catalog_blobs(struct catalog *catalog)
 {
     return catalog->blobs;
+}
+
+struct seen_files *catalog_seen_files(struct catalog *catalog)
+{
+    return catalog->seen;
 }
 
 struct access_cache *catalog_access(struct catalog *catalog)

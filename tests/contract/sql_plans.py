@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORDS = {"PK64": "INTEGER PRIMARY KEY AUTOINCREMENT", "I64": "INTEGER", "TXT": "TEXT", "BIN": "BLOB",
          "PLAIN": "STRICT", "ROWLESS": "STRICT, WITHOUT ROWID"}
 # These look at everything because that is their task.
-MAY_SCAN = {"verify.c", "migration.c"}
+MAY_SCAN = {"verify.c", "migration.c", "eviction.c"}
 STATEMENT = re.compile(r'static const char (\w+)\[\]\s*=\s*((?:"(?:[^"\\]|\\.)*"\s*)+);')
 SQL = re.compile(r"^(SELECT|INSERT|UPDATE|DELETE)\b")
 
