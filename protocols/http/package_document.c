@@ -1,7 +1,9 @@
 #include "protocols/http/package_document.h"
 
 #include "config/clock.h"
+#include "config/log.h"
 #include "protocols/http/response.h"
+#include "storage/catalog/ingest.h"
 #include "storage/mirror/mirror.h"
 
 enum { OWNER_TRIES = 3 }; /* whoever loses the race for a name looks again who owns it */
@@ -158,4 +160,19 @@ enum status package_document_get(const struct package_rendering *how, struct res
         making.kind = found.kind;
     *home = making.kind;
     return rc;
+}
+
+void upstream_tell_changes(struct request *req, const struct upstream *upstream, const char *name,
+                           const char *name_fold, const struct listing_change *changes, size_t count)
+{
+    struct error err;
+
+    if (!count)
+        return;
+    for (size_t i = 0; i < count; i++)
+        log_event(LOG_WARN, "upstream.bytes-changed", "upstream=%s package=%s file=%s pinned=%s listed=%s",
+                  upstream->name, name, changes[i].file, changes[i].expected, changes[i].listed);
+    if (catalog_report_listing(req->service->catalog, upstream, name, name_fold, changes, count, &err))
+        log_event(LOG_ERROR, "upstream.report-failed", "upstream=%s package=%s reason=\"%s\"", upstream->name,
+                  name, err.message);
 }

@@ -6,6 +6,7 @@
 #include "protocols/http/request.h"
 #include "storage/catalog/owner.h"
 
+struct listing_change;
 struct mirror_document;
 struct response;
 
@@ -36,3 +37,7 @@ enum status package_document_get(const struct package_rendering *rendering, stru
 enum status package_document_home(struct request *req, enum format format, const char *name,
                                   const char *name_norm, struct home *home,
                                   const struct mirror_document **document);
+
+/* Says that an upstream's listing names other bytes than it did, where that is not told yet. */
+void upstream_tell_changes(struct request *req, const struct upstream *upstream, const char *name,
+                           const char *name_fold, const struct listing_change *changes, size_t count);

@@ -1,5 +1,6 @@
 #include "protocols/npm/upstream.h"
 
+#include "protocols/http/package_document.h"
 #include "protocols/npm/name.h"
 #include "storage/catalog/ingest.h"
 #include "storage/catalog/package.h"
@@ -72,12 +73,17 @@ enum status npm_upstream_open(struct request *req, const struct upstream *upstre
     return STATUS_OK;
 }
 
+enum { CHANGES_MAX = 64, LISTED_MAX = 200 };
+
 /* What is pinned of a package, by file. */
 struct pins {
     struct request *req;
     const struct upstream *upstream;
-    const char *name;
+    const char *name, *fold;
     struct npm_entries entries; /* text: the integrity */
+    struct npm_entries told;    /* text: what the listing said of it, which was told as an event */
+    struct listing_change changes[CHANGES_MAX]; /* to be told; the others next time */
+    size_t change_count;
 };
 
 static enum status remember_pin(void *context, const char *file, const struct pin *pin,
@@ -95,6 +101,8 @@ static enum status remember_pin(void *context, const char *file, const struct pi
     strbuf_text(&text, "sha512-");
     strbuf_base64(&text, pin->digests.sha512, SHA512_SIZE);
     entry->text = text.data;
+    if (pin->listed && (entry = npm_entries_add(&pins->told, file)))
+        entry->text = arena_copy(pins->req->arena, pin->listed);
     return STATUS_OK;
 }
 
@@ -123,6 +131,26 @@ static const char *kept_shasum(const struct pins *pins, const char *file)
     return hex;
 }
 
+/* An upstream that has come to say other bytes; one that says less than is known has not. */
+static void see_change(struct pins *pins, const char *version, const char *file,
+                       const struct npm_listing *listing, const struct npm_pinned *pinned,
+                       const char *integrity)
+{
+    bool is_other = listing->integrity && strstr(listing->integrity, "sha512-");
+    const struct npm_entry *told = npm_entries_find(&pins->told, file);
+    struct arena *arena = pins->req->arena;
+    const char *listed;
+
+    if (!is_other && (!listing->shasum || !pinned->shasum || !strcmp(listing->shasum, pinned->shasum)))
+        return;
+    listed = is_other ? arena_format(arena, "%.*s", LISTED_MAX, listing->integrity)
+                      : arena_format(arena, "sha1:%.*s", LISTED_MAX, listing->shasum);
+    if (pins->change_count < CHANGES_MAX && !(told && !strcmp(told->text, listed)))
+        pins->changes[pins->change_count++] = (struct listing_change){
+            arena_copy(arena, version), file, is_other ? integrity : arena_format(arena, "sha1:%s", pinned->shasum),
+            listed};
+}
+
 /* C5: what the upstream lists now is shown while it is the bytes that were first seen. */
 static void show_pin(void *context, const char *version, const struct npm_listing *listing,
                      struct npm_pinned *out)
@@ -138,6 +166,7 @@ static void show_pin(void *context, const char *version, const struct npm_listin
     if (!pin || (listing->integrity && strstr(listing->integrity, pin->text)))
         return;
     out->shasum = kept_shasum(pins, file);
+    see_change(pins, version, file, listing, out, pin->text);
     if (!listing->integrity && listing->shasum && out->shasum &&
         !strcmp(listing->shasum, out->shasum))
         out->shasum = NULL; /* an old package, as it was: shown as listed */
@@ -148,17 +177,23 @@ static void show_pin(void *context, const char *version, const struct npm_listin
 static enum status begin_view(struct pins *pins, struct npm_upstream_view *view, struct error *err)
 {
     struct request *req = pins->req;
-    const char *fold;
 
     npm_entries_init(&pins->entries, req->arena);
+    npm_entries_init(&pins->told, req->arena);
     view->base = arena_format(req->arena, "%s/npm/%s/%s", req->service->public_url,
                               req->repository->org, req->repository->name);
     view->pinned = show_pin;
     view->pins = pins;
-    if (!owner_fold_name(FORMAT_NPM, pins->name, req->arena, &fold))
+    if (!owner_fold_name(FORMAT_NPM, pins->name, req->arena, &pins->fold))
         return fail(err, STATUS_NOT_FOUND, "", "no package has such a name");
-    return catalog_walk_pins(req->service->catalog, pins->upstream->org_id, FORMAT_NPM, fold,
+    return catalog_walk_pins(req->service->catalog, pins->upstream->org_id, FORMAT_NPM, pins->fold,
                              remember_pin, pins, err);
+}
+
+static void tell_changes(const struct pins *pins)
+{
+    upstream_tell_changes(pins->req, pins->upstream, pins->name, pins->fold, pins->changes,
+                          pins->change_count);
 }
 
 static enum status put(void *context, const void *bytes, size_t length, struct error *err)
@@ -190,6 +225,7 @@ enum status npm_upstream_render(struct request *req, const struct upstream *upst
         return rc;
     rc = npm_upstream_show(&packument, reader, &view, &sink, modified_us, err);
     reader_close(reader);
+    tell_changes(&pins);
     return rc;
 }
 
@@ -218,5 +254,7 @@ enum status npm_upstream_render_version(struct request *req, const struct upstre
     if (rc)
         return rc;
     *modified_us = npm_upstream_time(&packument, version->key, 0);
-    return npm_upstream_show_version(&packument, version, &listing, &view, out, err);
+    rc = npm_upstream_show_version(&packument, version, &listing, &view, out, err);
+    tell_changes(&pins);
+    return rc;
 }

@@ -1,6 +1,6 @@
 #include "protocols/pypi/listing.h"
 
-#include "config/log.h"
+#include "protocols/http/package_document.h"
 #include "protocols/pypi/version.h"
 #include "storage/catalog/ingest.h"
 #include "storage/memory/arena.h"
@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No honest project has as many; memory ends with them. */
-enum { FILES_MAX = 200000 };
+/* No honest project has as many; memory ends with them. Changed files over their limit are told the
+ * next time. */
+enum { FILES_MAX = 200000, CHANGES_MAX = 64 };
 
 struct reading_list {
     struct request *req;
@@ -18,6 +19,8 @@ struct reading_list {
     const char *project, *only;
     struct listing *out;
     size_t room;
+    struct listing_change changes[CHANGES_MAX];
+    size_t change_count;
 };
 
 static bool same_version(const char *a, const char *b)
@@ -110,10 +113,11 @@ static enum status apply_pin(void *context, const char *name, const struct pin *
     if (!listed)
         return STATUS_OK;
     digest_hex(pin->digests.sha256, SHA256_SIZE, sha256);
-    if (*listed->sha256 && strcmp(listed->sha256, sha256))
-        log_event(LOG_WARN, "upstream.file-changed",
-                  "upstream=%s package=%s file=%s pinned=%s listed=%s", list->upstream->name,
-                  list->project, name, sha256, listed->sha256);
+    if (*listed->sha256 && strcmp(listed->sha256, sha256) &&
+        !(pin->listed && !strcmp(pin->listed, listed->sha256)) && list->change_count < CHANGES_MAX)
+        list->changes[list->change_count++] = (struct listing_change){
+            listed->file.version, listed->file.name, arena_copy(list->req->arena, sha256),
+            arena_copy(list->req->arena, listed->sha256)};
     memcpy(listed->sha256, sha256, sizeof sha256);
     listed->file.size = pin->size;
     return STATUS_OK;
@@ -180,6 +184,7 @@ static enum status apply_what_is_known(struct reading_list *list, struct error *
         (rc =
              catalog_walk_pins(catalog, upstream->org_id, FORMAT_PYPI, fold, apply_pin, list, err)))
         return rc;
+    upstream_tell_changes(req, upstream, list->project, fold, list->changes, list->change_count);
     rc = catalog_walk_package(catalog, &cached, FORMAT_PYPI, list->project, &package, req->arena,
                               &visitor, err);
     return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
@@ -189,7 +194,8 @@ enum status listing_read(struct request *req, const struct upstream *upstream,
                          const struct mirror_document *document, const char *project,
                          const char *only, struct listing *out, struct error *err)
 {
-    struct reading_list list = {req, upstream, project, only, out, 0};
+    struct reading_list list = {
+        .req = req, .upstream = upstream, .project = project, .only = only, .out = out};
     struct reader *reader;
     enum status rc;
 

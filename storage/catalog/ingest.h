@@ -63,6 +63,8 @@ enum status catalog_ingest(struct catalog *catalog, struct ingest *ingests, size
 struct pin {
     struct digests digests; /* SHA-256 always */
     int64_t size;
+    const char *listed; /* what a listing said of it last, where that was told; catalog_walk_pins() alone
+                         * has it, and it lives during the visit */
 };
 enum status catalog_find_pin(struct catalog *catalog, int64_t org_id, enum format format,
                              const char *name_fold, const char *file, struct pin *out,
@@ -83,6 +85,16 @@ enum status catalog_walk_tombstones(struct catalog *catalog, int64_t org_id, enu
 enum status catalog_check_removed(struct catalog *catalog, int64_t org_id, enum format format,
                                   const char *name_fold, const char *version, const char *file,
                                   struct error *err);
+
+/* Listings that have come to say other bytes of a file than those that are pinned: a critical event
+ * "upstream.bytes-changed" and its audit row, once for each digest that they say. */
+struct listing_change {
+    const char *version, *file, *expected, *listed; /* the last two: digests as text */
+};
+enum status catalog_report_listing(struct catalog *catalog, const struct upstream *upstream,
+                                   const char *name, const char *name_fold,
+                                   const struct listing_change *changes, size_t count,
+                                   struct error *err);
 
 /* Bytes that are not what they were said to be: a critical event and its audit row. */
 struct byte_fault {

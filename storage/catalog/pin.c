@@ -142,7 +142,7 @@ enum status catalog_walk_pins(struct catalog *catalog, int64_t org_id, enum form
                                                    const struct pin *pin, struct error *err),
                               void *context, struct error *err)
 {
-    static const char WALK[] = "SELECT " PIN_COLUMNS ", file FROM pin WHERE org_id = ?1 AND format = ?2"
+    static const char WALK[] = "SELECT " PIN_COLUMNS ", file, listed FROM pin WHERE org_id = ?1 AND format = ?2"
                                " AND name_fold = ?3 ORDER BY file";
     struct reading reading;
     struct pin pin;
@@ -155,6 +155,7 @@ enum status catalog_walk_pins(struct catalog *catalog, int64_t org_id, enum form
     db_bind_text(reading.query, 3, name_fold);
     while (!(rc = db_next_row(reading.query, err))) {
         take_pin(reading.query, &pin);
+        pin.listed = db_text(reading.query, 4);
         if ((rc = visit(context, db_text(reading.query, 3), &pin, err)))
             break;
     }
@@ -231,4 +232,53 @@ enum status catalog_report_bytes(struct catalog *catalog, const struct upstream 
                                  const struct byte_fault *fault, struct error *err)
 {
     return writer_run(catalog_writer(catalog), report, &(struct report){upstream, fault}, NULL, 0, err);
+}
+
+struct listing_report {
+    const struct upstream *upstream;
+    const char *name, *name_fold;
+    const struct listing_change *changes;
+    size_t count;
+};
+
+/* Whoever comes first tells it. */
+static enum status report_change(struct transaction *tx, const struct listing_report *listing,
+                                 const struct listing_change *change, struct error *err)
+{
+    static const char TELL[] = "UPDATE pin SET listed = ?5 WHERE org_id = ?1 AND format = ?2 AND name_fold = ?3"
+                               " AND file = ?4 AND (listed IS NULL OR listed <> ?5)";
+    const struct byte_fault fault = {.kind = "upstream.bytes-changed", .name = listing->name,
+                                     .version = change->version, .file = change->file,
+                                     .expected = change->expected, .found = change->listed};
+    struct query *query = db_query(tx->db, TELL);
+    enum status rc;
+
+    db_bind_int(query, 1, listing->upstream->org_id);
+    db_bind_int(query, 2, listing->upstream->format);
+    db_bind_text(query, 3, listing->name_fold);
+    db_bind_text(query, 4, change->file);
+    db_bind_text(query, 5, change->listed);
+    if ((rc = db_run(query, err)) || !db_changes(tx->db))
+        return rc;
+    return report(tx, &(struct report){listing->upstream, &fault}, err);
+}
+
+static enum status report_listing(struct transaction *tx, void *argument, struct error *err)
+{
+    const struct listing_report *listing = argument;
+    enum status rc = STATUS_OK;
+
+    for (size_t i = 0; i < listing->count && !rc; i++)
+        rc = report_change(tx, listing, &listing->changes[i], err);
+    return rc;
+}
+
+enum status catalog_report_listing(struct catalog *catalog, const struct upstream *upstream,
+                                   const char *name, const char *name_fold,
+                                   const struct listing_change *changes, size_t count,
+                                   struct error *err)
+{
+    struct listing_report listing = {upstream, name, name_fold, changes, count};
+
+    return writer_run(catalog_writer(catalog), report_listing, &listing, NULL, 0, err);
 }

@@ -5,7 +5,9 @@ import pytest
 from conformance import conformance
 
 import clients
+import index_pages
 import packages
+import shapes
 
 INSIDE, OUTSIDE = "ours", "theirs"
 LOOPBACK = {"PACKHOUSE_UPSTREAM_ALLOW_ADDRESSES": "127.0.0.0/8,::1/128", "PACKHOUSE_UPSTREAM_FRESH": "0s",
@@ -39,6 +41,12 @@ class NpmWorld:
     def document_place(self, name):
         return f"{self.client.server.npm}/{name}"
 
+    def versions(self):
+        return set(self.client.server.get(self.document_place(self.name)).json()["versions"])
+
+    def publish_raw(self, version):
+        return self.client.server.send(shapes.npm_publish(self.client.server.npm, self.name, version))
+
 
 class PypiWorld:
     format, name, spellings = "pypi", "left-pad", ("left-pad", "Left.Pad", "left__pad")
@@ -63,6 +71,19 @@ class PypiWorld:
 
     def document_place(self, name):
         return f"{self.client.server.pypi}/simple/{name}/"
+
+    def file_place(self, version):
+        """Of what the upstream has, as its page would lead there."""
+        made = self.upstream.pypi.projects[self.name][packages.wheel(self.name, version).filename]
+        return f"{self.client.server.pypi}/files/{self.name}/{made.dist.sha256}/{made.filename}"
+
+    def versions(self):
+        return set(self.client.server.get(self.document_place(self.name),
+                                          headers=[("Accept", index_pages.JSON)]).json()["versions"])
+
+    def publish_raw(self, version):
+        return self.client.server.send(shapes.pypi_upload(self.client.server.pypi,
+                                                          packages.wheel(self.name, version)))
 
 
 @pytest.fixture(params=["npm", "pypi"])
@@ -97,6 +118,24 @@ def test_an_administrator_may_publish_what_exists_outside_and_was_not_asked_for(
     assert not world.upstream.asked("*left*pad*")
 
 
+@conformance("art-094")
+def test_a_name_has_the_versions_of_its_one_owner(world):
+    world.publish("1.0.0")
+    world.publish_outside("99.0.0")
+    assert world.versions() == {"1.0.0"}
+    assert world.server.get(world.file_place("99.0.0")).status == 404
+    assert not world.upstream.asked("*left*pad*")
+
+
+@conformance("art-094")
+def test_a_name_that_came_from_outside_is_not_published_here(world):
+    world.publish_outside("1.0.0")
+    assert world.versions() == {"1.0.0"}
+    answer = world.publish_raw("2.0.0")
+    assert answer.status == 403 and "packhouse owner set" in answer.json()["detail"], answer
+    assert world.versions() == {"1.0.0"}
+
+
 def test_a_name_taken_from_outside_is_not_published_over(world):
     world.publish_outside("1.0.0")
     assert world.install() == OUTSIDE
@@ -122,7 +161,7 @@ def test_while_the_upstream_is_down_an_unknown_name_is_an_error_and_not_absent(w
     assert world.install() is None
 
 
-@conformance("npm-171", "py-177")
+@conformance("npm-171", "py-177", "art-095")
 def test_a_claimed_name_is_asked_nowhere(world):
     world.publish_outside("99.0.0")
     world.command("claim", "add", world.claim)

@@ -349,6 +349,23 @@ def test_a_claimed_name_is_looked_for_nowhere_else(server, index, pip, uv):
     assert not index.asked("*acme*")
 
 
+@conformance("art-095")
+def test_a_claimed_name_that_is_absent_sends_no_client_to_another_index(server, index, new_upstream, pip, uv):
+    """uv goes on after a 404, so our page is there, and empty. pip asks every index that it was told of,
+    whatever they answer: it is told of ours alone."""
+    second = new_upstream()
+    add_wheel(second, "acme-tool", "99.0")
+    assert server.post("/api/v1/orgs/acme/claims", b'{"pattern": "acme-*"}').status == 201
+    both = ("--index", server.index_url(), "--default-index", second.pypi_url)
+    with pytest.raises(uv.Failure):
+        uv.install(*both, "acme-tool")
+    assert not second.asked("*acme*")
+    with pytest.raises(pip.Failure):
+        pip.install("acme-tool")
+    assert not second.asked() and not index.asked("*acme*")
+    assert uv.install("--index", second.pypi_url, "acme-tool").files, "the second index has it"
+
+
 @conformance("py-178")
 def test_an_upstream_that_fails_ends_the_walk(server, index, new_upstream, pip):
     second = new_upstream()
