@@ -1,12 +1,11 @@
 #include "config/settings.h"
 
 #include "config/settings_table.h"
+#include "config/yaml.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 enum { FILE_MAX = 1 << 20 };
 
@@ -68,77 +67,42 @@ static enum status set_either(const struct setting *setting, bool in_file,
 
 /* One document being read. */
 struct document {
-    yaml_parser_t parser;
-    yaml_event_t event;
-    bool has_event;
-    const char *name;
+    struct yaml_cursor *yaml;
     bool seen[SETTINGS_MAX];
 };
 
-static enum status at_line(const struct document *doc, size_t line, struct error *err,
-                           const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static enum status at_line(const struct document *doc, size_t line, struct error *err,
-                           const char *format, ...)
-{
-    char sentence[400];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(sentence, sizeof sentence, format, args);
-    va_end(args);
-    return fail(err, STATUS_INVALID, "", "%s:%zu: %s", doc->name, line + 1, sentence);
-}
-
-static enum status next_event(struct document *doc, struct error *err)
-{
-    if (doc->has_event)
-        yaml_event_delete(&doc->event);
-    doc->has_event = false;
-    if (!yaml_parser_parse(&doc->parser, &doc->event))
-        return at_line(doc, doc->parser.problem_mark.line, err, "%s",
-                       doc->parser.problem ? doc->parser.problem : "is no YAML");
-    doc->has_event = true;
-    return STATUS_OK;
-}
-
-static const char *scalar(const struct document *doc)
-{
-    const char *text = (const char *)doc->event.data.scalar.value;
-
-    return strlen(text) == doc->event.data.scalar.length ? text : NULL;
-}
-
-/* The key's event is current; afterwards its value's is. */
+/* A key and its value. */
 static enum status read_pair(struct document *doc, struct settings *settings,
                              enum setting_group group, enum setting_origin origin,
                              struct error *err)
 {
-    size_t line = doc->event.start_mark.line;
     struct error reason = {0};
     const struct setting *row;
+    struct yaml_text text;
+    enum yaml_kind kind;
     bool in_file;
+    size_t line;
     enum status rc;
 
-    if (doc->event.type != YAML_SCALAR_EVENT || !scalar(doc))
-        return at_line(doc, line, err, "a setting's name must be one word");
-    if (!(row = setting_find(group, scalar(doc), strlen(scalar(doc)), &in_file)) ||
-        strchr(scalar(doc), '-')) {
-        setting_unknown(group, scalar(doc), &reason);
-        return at_line(doc, line, err, "%s", reason.message);
+    if ((rc = yaml_peek(doc->yaml, &kind, &line, err)))
+        return rc;
+    if (kind != YAML_TEXT || yaml_take_text(doc->yaml, &text, NULL))
+        return yaml_fail(doc->yaml, line, err, "a setting's name must be one word");
+    if (!(row = setting_find(group, text.text, text.length, &in_file)) || strchr(text.text, '-')) {
+        setting_unknown(group, text.text, &reason);
+        return yaml_fail(doc->yaml, line, err, "%s", reason.message);
     }
     if (doc->seen[row - settings_table])
-        return at_line(doc, line, err, "%s is set twice", row->name);
+        return yaml_fail(doc->yaml, line, err, "%s is set twice", row->name);
     doc->seen[row - settings_table] = true;
-    if ((rc = next_event(doc, err)))
+    if ((rc = yaml_peek(doc->yaml, &kind, &line, err)))
         return rc;
-    line = doc->event.start_mark.line;
-    if (doc->event.type != YAML_SCALAR_EVENT)
-        return at_line(doc, line, err, "%s takes one value, no list or mapping", row->name);
-    if (!scalar(doc))
-        return at_line(doc, line, err, "%s has a control character", row->name);
-    if (set_either(row, in_file, settings, origin, scalar(doc), &reason))
-        return at_line(doc, line, err, "%s", reason.message);
+    if (kind != YAML_TEXT)
+        return yaml_fail(doc->yaml, line, err, "%s takes one value, no list or mapping", row->name);
+    if (yaml_take_text(doc->yaml, &text, NULL))
+        return yaml_fail(doc->yaml, line, err, "%s has a control character", row->name);
+    if (set_either(row, in_file, settings, origin, text.text, &reason))
+        return yaml_fail(doc->yaml, line, err, "%s", reason.message);
     return STATUS_OK;
 }
 
@@ -146,63 +110,51 @@ static enum status read_mapping(struct document *doc, struct settings *settings,
                                 enum setting_group group, enum setting_origin origin,
                                 struct error *err)
 {
-    enum status rc;
+    bool has;
+    enum status rc = yaml_enter(doc->yaml, YAML_MAPPING, err);
 
-    for (;;) {
-        if ((rc = next_event(doc, err)))
-            return rc;
-        if (doc->event.type == YAML_MAPPING_END_EVENT)
-            return STATUS_OK;
-        if ((rc = read_pair(doc, settings, group, origin, err)))
-            return rc;
-    }
+    while (!rc && !(rc = yaml_has_more(doc->yaml, &has, err)) && has)
+        rc = read_pair(doc, settings, group, origin, err);
+    return rc;
 }
 
-static enum status read_stream(struct document *doc, struct settings *settings,
-                               enum setting_group group, enum setting_origin origin,
-                               struct error *err)
+static enum status read_documents(struct document *doc, struct settings *settings,
+                                  enum setting_group group, enum setting_origin origin,
+                                  struct error *err)
 {
-    bool had_mapping = false;
+    bool has, had_mapping = false;
+    struct yaml_text text;
+    enum yaml_kind kind;
+    size_t line;
     enum status rc;
 
-    for (;;) {
-        if ((rc = next_event(doc, err)))
+    while (!(rc = yaml_next_document(doc->yaml, &has, err)) && has) {
+        if ((rc = yaml_peek(doc->yaml, &kind, &line, err)))
             return rc;
-        switch (doc->event.type) {
-        case YAML_STREAM_END_EVENT: return STATUS_OK;
-        case YAML_STREAM_START_EVENT:
-        case YAML_DOCUMENT_START_EVENT:
-        case YAML_DOCUMENT_END_EVENT: break;
-        case YAML_MAPPING_START_EVENT:
-            if (had_mapping)
-                return at_line(doc, doc->event.start_mark.line, err, "a second document");
-            had_mapping = true;
-            if ((rc = read_mapping(doc, settings, group, origin, err)))
-                return rc;
-            break;
-        default:
-            if (doc->event.type == YAML_SCALAR_EVENT && !doc->event.data.scalar.length)
-                break; /* "---" with nothing behind it */
-            return at_line(doc, doc->event.start_mark.line, err,
-                           "expected lines of the form \"name: value\"");
-        }
+        if (kind == YAML_TEXT && !yaml_take_text(doc->yaml, &text, NULL) && !text.length)
+            continue; /* "---" with nothing behind it */
+        if (kind != YAML_MAPPING)
+            return yaml_fail(doc->yaml, line, err, "expected lines of the form \"name: value\"");
+        if (had_mapping)
+            return yaml_fail(doc->yaml, line, err, "a second document");
+        had_mapping = true;
+        if ((rc = read_mapping(doc, settings, group, origin, err)))
+            return rc;
     }
+    return rc;
 }
 
 enum status settings_read_yaml(struct settings *settings, enum setting_group group,
                                enum setting_origin origin, const char *name, const char *text,
                                size_t length, struct error *err)
 {
-    struct document doc = {.name = name};
+    struct document doc = {0};
     enum status rc;
 
-    if (!yaml_parser_initialize(&doc.parser))
-        return fail(err, STATUS_INTERNAL, "", "out of memory");
-    yaml_parser_set_input_string(&doc.parser, (const unsigned char *)text, length);
-    rc = read_stream(&doc, settings, group, origin, err);
-    if (doc.has_event)
-        yaml_event_delete(&doc.event);
-    yaml_parser_delete(&doc.parser);
+    if ((rc = yaml_cursor_open(name, text, length, &doc.yaml, err)))
+        return rc;
+    rc = read_documents(&doc, settings, group, origin, err);
+    yaml_cursor_close(doc.yaml);
     return rc;
 }
 
@@ -385,9 +337,4 @@ enum status settings_load(struct settings *settings, int *argc, const char **arg
     if ((rc = settings_read_flags(settings, SETTING_SERVER, argc, argv, err)))
         return rc;
     return check_together(settings, err);
-}
-
-const char *settings_library_version(void)
-{
-    return yaml_get_version_string();
 }

@@ -110,4 +110,3 @@ void settings_write_flags(enum setting_group group, const char *except, FILE *ou
 /* "name: value" lines with where each came from, or one JSON object; secrets are not shown. */
 void settings_write_values(const struct settings *settings, bool as_json, FILE *out);
 
-const char *settings_library_version(void); /* of libyaml */

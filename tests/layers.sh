@@ -16,8 +16,10 @@ sources() {
 may_include() {
     case $1 in
     server/main.c | server/routes.c) echo 'server/ protocols/ storage/' ;;
+    server/commands/*) echo 'server/ protocols/http/ protocols/lockfile/ storage/' ;;
     server/*) echo 'server/ protocols/http/ storage/' ;;
     protocols/http/*) echo 'storage/catalog/ storage/memory/ storage/mirror/' ;;
+    protocols/lockfile/*) echo 'storage/memory/' ;;
     protocols/*) echo 'protocols/http/ storage/catalog/ storage/memory/ storage/mirror/ storage/remote/' ;;
     storage/mirror/*) echo 'storage/' ;;
     storage/catalog/*) echo 'storage/metadata/ storage/blobs/ storage/memory/ storage/remote/' ;;
@@ -51,7 +53,7 @@ doors() {
     archive.h | archive_entry.h) echo storage/memory/unpack.c ;;
     zlib.h | libdeflate.h) echo storage/memory/gzip.c ;;
     jansson.h) echo storage/memory/json.c ;;
-    yaml.h) echo config/settings.c storage/catalog/policy_file.c ;;
+    yaml.h) echo config/yaml.c ;;
     argon2.h) echo storage/memory/secret.c ;;
     cjose/*) echo storage/memory/jwt.c ;;
     cmark*) echo server/readme.c ;;

@@ -1,5 +1,6 @@
 /* `packhouse version`: the commit, and the libraries as they were found at run time. */
 #include "version.inc"
+#include "config/yaml.h"
 #include "server/commands/nouns.h"
 #include "server/listener.h"
 #include "storage/blobs/blake2b.h"
@@ -25,7 +26,7 @@ static const struct {
     {"libarchive", unpack_library_version  },
     {"zlib",       gzip_library_versions   },
     {"jansson",    json_library_version    },
-    {"libyaml",    settings_library_version},
+    {"libyaml",    yaml_library_version    },
     {"civetweb",   listener_library_version},
 };
 
