@@ -9,22 +9,22 @@ found=$(mktemp) || exit 2
 trap 'rm -f "$found"' EXIT
 
 sources() {
-    find config storage protocols server -name '*.c' -o -name '*.h' | sort
+    find config policy storage protocols server -name '*.c' -o -name '*.h' | sort
 }
 
 # What a folder may include, besides itself and config/.
 may_include() {
     case $1 in
-    server/main.c | server/routes.c) echo 'server/ protocols/ storage/' ;;
-    server/commands/*) echo 'server/ protocols/http/ protocols/lockfile/ storage/' ;;
-    server/*) echo 'server/ protocols/http/ storage/' ;;
-    protocols/http/*) echo 'storage/catalog/ storage/memory/ storage/mirror/' ;;
+    server/main.c | server/routes.c) echo 'server/ protocols/ policy/ storage/' ;;
+    server/commands/*) echo 'server/ protocols/http/ protocols/lockfile/ policy/ storage/' ;;
+    server/*) echo 'server/ protocols/http/ policy/ storage/' ;;
+    protocols/http/*) echo 'policy/ storage/catalog/ storage/memory/ storage/mirror/' ;;
     protocols/lockfile/*) echo 'storage/memory/' ;;
-    protocols/*) echo 'protocols/http/ storage/catalog/ storage/memory/ storage/mirror/ storage/remote/' ;;
+    protocols/*) echo 'protocols/http/ policy/ storage/catalog/ storage/memory/ storage/mirror/ storage/remote/' ;;
     storage/mirror/*) echo 'storage/' ;;
-    storage/catalog/*) echo 'storage/metadata/ storage/blobs/ storage/memory/ storage/remote/' ;;
+    storage/catalog/*) echo 'policy/ storage/metadata/ storage/blobs/ storage/memory/ storage/remote/' ;;
     storage/metadata/* | storage/blobs/*) echo 'storage/memory/ storage/remote/' ;;
-    storage/*) echo 'storage/memory/' ;;
+    storage/* | policy/*) echo 'storage/memory/' ;;
     esac
 }
 
@@ -79,7 +79,7 @@ sources | xargs grep -nE '^[[:space:]]*#[[:space:]]*include' |
         esac
     done >>"$found"
 
-for folder in $(find config storage protocols server -type d -name util -o -type d -name common \
+for folder in $(find config policy storage protocols server -type d -name util -o -type d -name common \
     -o -type d -name misc); do
     echo "$folder: a folder is named after what its files mean" >>"$found"
 done

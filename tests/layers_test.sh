@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 copy=$(mktemp -d) || exit 2
 trap 'rm -rf "$copy"' EXIT
-cp -r config storage protocols server "$copy"
+cp -r config policy storage protocols server "$copy"
 if ! before=$(tests/layers.sh "$copy"); then
     printf 'before anything is planted it says:\n%s\n' "$before"
     exit 1
@@ -21,6 +21,7 @@ plant() { # FILE LINE COMPLAINT
 below='is not below'
 plant config/log.c '#include "storage/memory/arena.h"' "$below config/"
 plant storage/memory/arena.c '#include "storage/catalog/catalog.h"' "$below storage/memory/"
+plant policy/x.c '#include "storage/catalog/catalog.h"' "$below policy/"
 plant storage/blobs/stage.c '  #  include "storage/metadata/db.h"' "$below storage/blobs/"
 plant storage/metadata/x.c '#include "storage/blobs/digest.h"' "$below storage/metadata/"
 plant storage/catalog/token.c '#include "protocols/http/request.h"' "$below storage/catalog/"

@@ -1,6 +1,7 @@
 #include "protocols/http/publish_name.h"
 
 #include "storage/memory/arena.h"
+#include "storage/memory/glob.h"
 #include "storage/mirror/mirror.h"
 
 #include <stdint.h>

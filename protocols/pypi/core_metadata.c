@@ -1,9 +1,9 @@
 #include "protocols/pypi/core_metadata.h"
 
-#include "protocols/pypi/project_name.h"
-#include "protocols/pypi/specifier.h"
-#include "protocols/pypi/version.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/project_name.h"
+#include "storage/memory/pypi_version.h"
+#include "storage/memory/specifier.h"
 #include "storage/memory/utf8.h"
 
 #include <stdbool.h>

@@ -2,11 +2,11 @@
 #include "protocols/http/response.h"
 #include "protocols/pypi/fetched_file.h"
 #include "protocols/pypi/page.h"
-#include "protocols/pypi/project_name.h"
 #include "protocols/pypi/pypi.h"
 #include "storage/catalog/eviction.h"
 #include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/project_name.h"
 #include "storage/mirror/mirror.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "protocols/pypi/listing.h"
 
 #include "protocols/http/package_document.h"
-#include "protocols/pypi/version.h"
 #include "storage/catalog/ingest.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/pypi_version.h"
 #include "storage/mirror/mirror.h"
 
 #include <stdlib.h>

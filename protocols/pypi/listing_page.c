@@ -2,8 +2,8 @@
 
 #include "protocols/pypi/listing.h"
 #include "protocols/pypi/page.h"
-#include "protocols/pypi/version.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/pypi_version.h"
 #include "storage/mirror/mirror.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "config/settings.h"
 #include "protocols/http/route.h"
-#include "protocols/pypi/project_name.h"
+#include "storage/memory/project_name.h"
 
 /* A form is a little larger than its file. */
 static int64_t upload_max(const struct settings *settings)

@@ -3,12 +3,12 @@
 #include "protocols/http/route.h"
 #include "protocols/pypi/listing_page.h"
 #include "protocols/pypi/page.h"
-#include "protocols/pypi/project_name.h"
 #include "protocols/pypi/pypi.h"
 #include "protocols/pypi/root.h"
 #include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/json.h"
+#include "storage/memory/project_name.h"
 #include "storage/memory/strbuf.h"
 
 #include <string.h>

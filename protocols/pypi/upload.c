@@ -2,15 +2,15 @@
 #include "protocols/http/publish_name.h"
 #include "protocols/http/response.h"
 #include "protocols/pypi/core_metadata.h"
-#include "protocols/pypi/project_name.h"
 #include "protocols/pypi/pypi.h"
-#include "protocols/pypi/specifier.h"
 #include "protocols/pypi/upload_form.h"
-#include "protocols/pypi/version.h"
 #include "protocols/pypi/wheel.h"
 #include "protocols/pypi/wheel_name.h"
 #include "storage/catalog/publish.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/project_name.h"
+#include "storage/memory/pypi_version.h"
+#include "storage/memory/specifier.h"
 #include "storage/memory/strbuf.h"
 
 #include <string.h>
@@ -75,8 +75,8 @@ static enum status check_access(struct request *req, const struct upload *up)
 {
     const struct repository *repository = req->repository;
 
-    if (access_allows(req->principal, repository,
-                      arena_format(req->arena, "pypi:%s", up->project), PKG_PUBLISH))
+    if (access_allows(req->principal, repository, arena_format(req->arena, "pypi:%s", up->project),
+                      PKG_PUBLISH))
         return STATUS_OK;
     return fail(&req->error, STATUS_FORBIDDEN, "", "%s may not upload to the project '%s' in %s/%s",
                 req->principal->name, up->project, repository->org, repository->name);

@@ -1,8 +1,8 @@
 #include "protocols/pypi/upstream_page.h"
 
-#include "protocols/pypi/version.h"
 #include "protocols/pypi/wheel_name.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/pypi_version.h"
 #include "storage/memory/strbuf.h"
 #include "storage/remote/url.h"
 

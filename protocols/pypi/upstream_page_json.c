@@ -1,7 +1,7 @@
-#include "protocols/pypi/project_name.h"
 #include "protocols/pypi/upstream_page.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/json_cursor.h"
+#include "storage/memory/project_name.h"
 #include "storage/memory/strbuf.h"
 
 #include <stdio.h>

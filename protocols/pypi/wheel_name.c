@@ -1,8 +1,8 @@
 #include "protocols/pypi/wheel_name.h"
 
-#include "protocols/pypi/project_name.h"
-#include "protocols/pypi/version.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/project_name.h"
+#include "storage/memory/pypi_version.h"
 #include "storage/memory/strbuf.h"
 
 #include <string.h>

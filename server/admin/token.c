@@ -4,6 +4,7 @@
 #include "config/clock.h"
 #include "storage/catalog/token.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/glob.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 #include "storage/catalog/access.h"
 
+#include "storage/memory/glob.h"
+
 #include <string.h>
 
 static const struct {
@@ -65,39 +67,6 @@ const char *action_name(enum action action)
         if (action_names[i].action == action)
             return action_names[i].name;
     return NULL;
-}
-
-/* '*' stays within a segment, '**' does not. Linear: on a mismatch only the last star moves on, and
- * a '**' is never given up for a '*' behind it. */
-bool glob_matches(const char *glob, const char *text)
-{
-    const char *star = NULL, *star_text = NULL, *deep = NULL, *deep_text = NULL;
-
-    while (*text) {
-        if (glob[0] == '*' && glob[1] == '*') {
-            deep = glob += 2;
-            deep_text = text;
-            star = NULL;
-        } else if (*glob == '*') {
-            star = ++glob;
-            star_text = text;
-        } else if (*glob == *text) {
-            glob++;
-            text++;
-        } else if (star && *star_text != '/') {
-            glob = star;
-            text = ++star_text;
-        } else if (deep) {
-            star = NULL;
-            glob = deep;
-            text = ++deep_text;
-        } else {
-            return false;
-        }
-    }
-    while (*glob == '*')
-        glob++;
-    return !*glob;
 }
 
 /* Whether the glob over "org/repo" matches, without building that text: no name holds a '/'. */

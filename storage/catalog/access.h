@@ -72,7 +72,6 @@ bool access_allows_org(const struct principal *principal, const char *org, enum 
 /* What concerns the instance as a whole: its owner, with a token that restricts nothing. */
 bool access_allows_instance(const struct principal *principal);
 bool access_sees_org(const struct principal *principal, const char *org);
-bool glob_matches(const char *glob, const char *text);
 
 /* Finds the principal of a token as the client sent it. STATUS_UNAUTHENTICATED, in words that tell
  * malformed, unknown, expired and revoked apart only to the log; the result lives in the arena. From

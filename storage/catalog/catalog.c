@@ -35,13 +35,6 @@ struct catalog {
     struct home_cache *found;
 };
 
-const char *format_name(enum format format)
-{
-    static const char *const names[] = {"", "npm", "pypi", "artifact"};
-
-    return names[format];
-}
-
 static enum status open_writing(const char *data, struct db **out, struct error *err)
 {
     char path[DATA_PATH_MAX];

@@ -2,6 +2,7 @@
  * threads; each call takes a reader from the pool, or goes through the writer. */
 #pragma once
 #include "config/error.h"
+#include "policy/format.h"
 #include "storage/blobs/digest.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,9 +30,6 @@ struct catalog_options {
     int64_t org_quota;       /* bytes an org may keep that has no quota of its own; 0: no limit */
     size_t file_cache_bytes; /* memory for small files and rows of files; 0: 64 MiB */
 };
-
-enum format { FORMAT_NPM = 1, FORMAT_PYPI, FORMAT_ARTIFACT };
-const char *format_name(enum format format); /* "npm", "pypi", "artifact" */
 
 /* Makes a new data directory with its schema; refuses one that is used. */
 enum status catalog_create(const char *data, struct error *err);

@@ -2,6 +2,7 @@
 #include "storage/catalog/reading.h"
 #include "storage/catalog/writer.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/glob.h"
 #include "storage/memory/strbuf.h"
 
 #include <ctype.h>
@@ -10,24 +11,11 @@
 
 enum { PATTERN_MAX = 214, OWNED_MAX = 10000, NAMED_MAX = 5 };
 
-/* PEP 503: runs of "-_." are one '-'; elsewhere only case is folded. Works in place. */
-static void fold(enum format format, char *text)
-{
-    char *to = text;
-
-    for (const char *at = text; *at; at++)
-        if (format != FORMAT_PYPI || !strchr("-_.", *at))
-            *to++ = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
-        else if (to == text || to[-1] != '-')
-            *to++ = '-';
-    *to = '\0';
-}
-
 const char *claim_fold(enum format format, const char *pattern, struct arena *arena)
 {
     char *text = arena_copy(arena, pattern);
 
-    fold(format, text);
+    format_fold(format, text);
     return text;
 }
 
@@ -38,7 +26,7 @@ bool claim_covers(const struct claim *claim, enum format format, const char *nam
     if (claim->format && claim->format != format)
         return false;
     snprintf(pattern, sizeof pattern, "%s", claim->pattern);
-    fold(format, pattern); /* one for every format was folded for none in particular */
+    format_fold(format, pattern); /* one for every format was folded for none in particular */
     return glob_matches(pattern, name_fold);
 }
 

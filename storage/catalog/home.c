@@ -2,6 +2,7 @@
 #include "storage/catalog/home_map.h"
 #include "storage/catalog/reading.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/glob.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* What METADATA is taken for is what clients would take it for: a name, a version, a specifier. */
 #include "protocols/pypi/core_metadata.h"
-#include "protocols/pypi/project_name.h"
-#include "protocols/pypi/specifier.h"
-#include "protocols/pypi/version.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/project_name.h"
+#include "storage/memory/pypi_version.h"
+#include "storage/memory/specifier.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* A version's canonical spelling is a version that equals it; the order is one, both ways. */
-#include "protocols/pypi/version.h"
+#include "storage/memory/pypi_version.h"
 #include "storage/memory/strbuf.h"
 
 #include <stdint.h>

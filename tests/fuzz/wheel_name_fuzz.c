@@ -1,7 +1,7 @@
 /* A file name that is taken is put together again from its parts. */
-#include "protocols/pypi/project_name.h"
 #include "protocols/pypi/wheel_name.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/project_name.h"
 
 #include <stdint.h>
 #include <stdlib.h>

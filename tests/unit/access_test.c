@@ -1,5 +1,6 @@
 #include "storage/catalog/access.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/glob.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 #include "protocols/pypi/core_metadata.h"
-#include "protocols/pypi/specifier.h"
+#include "storage/memory/specifier.h"
 
 #include "storage/memory/arena.h"
 

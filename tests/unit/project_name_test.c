@@ -1,4 +1,4 @@
-#include "protocols/pypi/project_name.h"
+#include "storage/memory/project_name.h"
 
 #include "storage/memory/arena.h"
 

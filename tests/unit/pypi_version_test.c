@@ -1,4 +1,4 @@
-#include "protocols/pypi/version.h"
+#include "storage/memory/pypi_version.h"
 
 #include "storage/memory/strbuf.h"
 

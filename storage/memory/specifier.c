@@ -1,6 +1,6 @@
-#include "protocols/pypi/specifier.h"
+#include "storage/memory/specifier.h"
 
-#include "protocols/pypi/version.h"
+#include "storage/memory/pypi_version.h"
 
 #include <string.h>
 
