@@ -320,7 +320,8 @@ enum status admin_actions(struct request *req, const struct json *body, const ch
         return admin_invalid(req, "actions", "either a role or actions, not both");
     if (*role && !(*actions = role_actions(*role)))
         return admin_invalid(req, "role",
-                             "reader, stager, publisher, maintainer, approver, admin or org-admin");
+                             "reader, stager, publisher, maintainer, approver, admin, security or "
+                             "org-admin");
     for (size_t i = 0; i < count; i++) {
         unsigned action = action_from_name(names[i]);
 

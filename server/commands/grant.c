@@ -112,7 +112,7 @@ const struct command grant_commands[] = {
     {"grant",                                                              "add", "ACCOUNT ROLE ORG/REPOSITORY", "Lets an account do something in a repository",
      "Roles: reader, stager, publisher (reads and publishes), maintainer (also deletes), "
      "approver,\n"
-     "admin (all of the repository), org-admin. ORG/* means every repository of the org, ** every "
+     "admin (all of the repository), security (policies and approvals), org-admin. ORG/* means every repository of the org, ** every "
      "one of all orgs.\n\n"
      "packhouse grant add ann publisher acme/main\n"
      "packhouse grant add ann publisher 'acme/*' --package '@acme/web-*'", add_options, SETTING_CLIENT, add},

@@ -8,42 +8,49 @@ static const struct {
     const char *name;
     unsigned action;
 } action_names[] = {
-    {"repo:read",     REPO_READ    },
-    {"repo:list",     REPO_LIST    },
-    {"pkg:publish",   PKG_PUBLISH  },
-    {"pkg:stage",     PKG_STAGE    },
-    {"pkg:tag",       PKG_TAG      },
-    {"pkg:deprecate", PKG_DEPRECATE},
-    {"pkg:delete",    PKG_DELETE   },
-    {"repo:admin",    REPO_ADMIN   },
-    {"org:admin",     ORG_ADMIN    },
-    {"token:admin",   TOKEN_ADMIN  },
-    {"audit:read",    AUDIT_READ   },
+    {"repo:read",         REPO_READ        },
+    {"repo:list",         REPO_LIST        },
+    {"pkg:publish",       PKG_PUBLISH      },
+    {"pkg:stage",         PKG_STAGE        },
+    {"pkg:tag",           PKG_TAG          },
+    {"pkg:deprecate",     PKG_DEPRECATE    },
+    {"pkg:delete",        PKG_DELETE       },
+    {"repo:admin",        REPO_ADMIN       },
+    {"org:admin",         ORG_ADMIN        },
+    {"token:admin",       TOKEN_ADMIN      },
+    {"audit:read",        AUDIT_READ       },
+    {"policy:read",       POLICY_READ      },
+    {"policy:write",      POLICY_WRITE     },
+    {"exception:request", EXCEPTION_REQUEST},
+    {"exception:approve", EXCEPTION_APPROVE},
 };
 
 enum {
-    READER = REPO_READ | REPO_LIST,
+    READER = REPO_READ | REPO_LIST | EXCEPTION_REQUEST,
     STAGER = READER | PKG_STAGE,
     PUBLISHER = STAGER | PKG_PUBLISH | PKG_TAG,
     MAINTAINER = PUBLISHER | PKG_DEPRECATE | PKG_DELETE,
     ADMIN = MAINTAINER | REPO_ADMIN,
+    SECURITY = READER | POLICY_READ | POLICY_WRITE | EXCEPTION_APPROVE | AUDIT_READ,
 };
 
-/* Access spec B1. An approver's own action comes with approvals; until then he reads. */
+/* Access spec B1. security is given for all repositories of an org, and publishes nothing. */
 static const struct {
     const char *name;
     unsigned actions;
 } roles[] = {
-    {"reader",     READER     },
-    {"stager",     STAGER     },
-    {"publisher",  PUBLISHER  },
-    {"maintainer", MAINTAINER },
-    {"approver",   READER     },
-    {"admin",      ADMIN      },
-    {"org-admin",  ACTIONS_ALL},
+    {"reader",     READER                    },
+    {"stager",     STAGER                    },
+    {"publisher",  PUBLISHER                 },
+    {"maintainer", MAINTAINER                },
+    {"approver",   READER | EXCEPTION_APPROVE},
+    {"security",   SECURITY                  },
+    {"admin",      ADMIN                     },
+    {"org-admin",  ACTIONS_ALL               },
 };
 
-const struct principal principal_anonymous = {.name = "anonymous", .actions = READER};
+const struct principal principal_anonymous = {.name = "anonymous",
+                                              .actions = REPO_READ | REPO_LIST};
 
 unsigned role_actions(const char *role)
 {
@@ -165,7 +172,8 @@ static bool token_covers_org(const struct principal *principal, const char *org,
         return true;
     for (size_t i = 0; i < principal->repository_count; i++) {
         const char *glob = principal->repositories[i], *rest = strchr(glob, '/');
-        bool is_whole = !strcmp(glob, "**") || (rest && (!strcmp(rest, "/*") || !strcmp(rest, "/**")));
+        bool is_whole =
+            !strcmp(glob, "**") || (rest && (!strcmp(rest, "/*") || !strcmp(rest, "/**")));
 
         if (glob_is_in_org(glob, org) && (is_whole || !as_a_whole))
             return true;

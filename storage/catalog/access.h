@@ -16,11 +16,15 @@ enum action {
     ORG_ADMIN = 1 << 8,
     TOKEN_ADMIN = 1 << 9,
     AUDIT_READ = 1 << 10,
-    ACTIONS_ALL = (1 << 11) - 1,
+    POLICY_READ = 1 << 11,
+    POLICY_WRITE = 1 << 12,
+    EXCEPTION_REQUEST = 1 << 13,
+    EXCEPTION_APPROVE = 1 << 14,
+    ACTIONS_ALL = (1 << 15) - 1,
 };
 
-/* The actions of a role: reader, stager, publisher, maintainer, approver, admin, org-admin; 0 for no
- * such role. */
+/* The actions of a role: reader, stager, publisher, maintainer, approver, admin, security, org-admin; 0
+ * for no such role. */
 unsigned role_actions(const char *role);
 /* "pkg:publish" and back; 0 and NULL for none. */
 unsigned action_from_name(const char *name);
