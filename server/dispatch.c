@@ -7,6 +7,7 @@
 #include "storage/catalog/access.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/strbuf.h"
+#include "storage/remote/fetcher.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -210,14 +211,26 @@ void dispatch_failure(struct request *req, struct response *res, enum status sta
     res->read_body_first = req->mount && req->mount->reads_refused_body;
 }
 
+/* RFC 9110 7.6.3: what has been here before would go round until somebody's patience ends. */
+static enum status check_loop(struct request *req)
+{
+    const char *pseudonym = req->service->pseudonym;
+
+    for (size_t i = 0; pseudonym && i < req->header_count; i++)
+        if (!strcasecmp(req->headers[i].name, "Via") && via_names(req->headers[i].value, pseudonym))
+            return fail(&req->error, STATUS_BAD_UPSTREAM, "upstream-loop",
+                        "this request has come round to the server that sent it: an upstream leads back here");
+    return STATUS_OK;
+}
+
 void dispatch(struct dispatcher *dispatcher, struct request *req, struct response *res)
 {
     enum status rc;
 
     req->service = dispatcher->service;
     req->principal = &principal_anonymous;
-    if ((rc = router_find(dispatcher->router, req, res)) || (rc = gate_check(req, res)) ||
-        (rc = req->route->run(req, res))) {
+    if ((rc = router_find(dispatcher->router, req, res)) || (rc = check_loop(req)) ||
+        (rc = gate_check(req, res)) || (rc = req->route->run(req, res))) {
         dispatch_failure(req, res, rc);
     } else if (!res->code) {
         fail(&req->error, STATUS_INTERNAL, "", "the handler gave no answer");

@@ -43,6 +43,7 @@ struct service {
     struct mirror *mirror; /* NULL in tests that have no upstreams */
     const struct settings *settings;
     const char *public_url;  /* without a final slash; never taken from Host */
+    const char *pseudonym;   /* what this server calls itself in Via; NULL: nothing */
     struct metrics *metrics; /* the server's own counters; only its /metrics route looks here */
 };
 

@@ -35,6 +35,7 @@ struct house {
     struct listener *listener;
     struct jobs *jobs;
     struct mirror *mirror;
+    char pseudonym[32];
     struct service service;
 };
 
@@ -89,20 +90,20 @@ static enum status open_storage(struct house *house, struct error *err)
     return STATUS_OK;
 }
 
-/* Who meets this name in an answer's Via asks itself. */
-static void make_pseudonym(char out[32])
+/* Who meets this name in the Via of an answer or of a request asks itself. */
+static void make_pseudonym(struct house *house)
 {
-    snprintf(out, 32, "packhouse-%016llx", (unsigned long long)secret_random_u64());
+    snprintf(house->pseudonym, sizeof house->pseudonym, "packhouse-%016llx",
+             (unsigned long long)secret_random_u64());
 }
 
 static enum status open_mirror(struct house *house, struct error *err)
 {
     const struct settings *settings = house->settings;
-    char via[32];
     const struct fetcher_options fetching = {
         .allow_addresses = settings->upstream_allow_addresses,
         .user_agent = "packhouse/" PACKHOUSE_VERSION,
-        .via = via,
+        .via = house->pseudonym,
         .ca_file = settings->upstream_ca_file,
         .connections_per_host = (int)settings->upstream_connections,
         .connect_timeout_ms = settings->upstream_connect_timeout_ms,
@@ -125,7 +126,7 @@ static enum status open_mirror(struct house *house, struct error *err)
     };
     enum status rc;
 
-    make_pseudonym(via);
+    make_pseudonym(house);
     if ((rc = fetcher_start(&fetching, &options.fetcher, err)))
         return rc;
     return mirror_start(&options, &house->mirror, err);
@@ -150,6 +151,7 @@ static enum status open_door(struct house *house, struct error *err)
     house->service = (struct service){.catalog = house->catalog,
                                       .documents = house->documents,
                                       .mirror = house->mirror,
+                                      .pseudonym = house->pseudonym,
                                       .settings = settings,
                                       .metrics = house->metrics};
     if ((rc = dispatcher_new(&house->service, mounts, mount_count, &house->dispatcher, err)))

@@ -62,3 +62,23 @@ def test_the_setting_lets_in_what_it_lists(server, new_upstream):
     answer = server.get(f"{server.npm}/inside")
     assert answer.status == 200, answer
     assert listed.asked("*/inside")
+
+
+def test_a_request_that_comes_round_ends_here(server, new_upstream):
+    """The upstream passes everything back to this server, as a proxy in front of it would: Via tells."""
+    loop = new_upstream()
+    add_upstream(server, loop.npm_url)
+    loop.lie("/npm/*", lies.forward_to(server.url + server.npm))
+    assert server.http("PATCH", f"/api/v1/orgs/{server.org}/repositories/{server.repo}",
+                       b'{"anonymous": "read"}').status == 200
+    assert server.get(f"{server.npm}/victim").status in (502, 503, 504)
+    asked = loop.asked("*/victim")
+    via = asked[0].headers["via"]
+    assert all(request.headers["via"] == via for request in asked), "none that has been round"
+    for path in (f"{server.npm}/victim", f"{server.pypi}/simple/victim/", "/-/readyz", "/nowhere"):
+        for headers in ([("Via", f"1.0 elsewhere, {via}")], [("Via", "1.1 elsewhere"), ("via", via.upper())]):
+            answer = server.get(path, headers=headers)
+            known = path != "/nowhere"
+            assert answer.status == (502 if known else 404), answer
+            assert not known or answer.json()["code"] == "upstream-loop"
+    assert server.get("/-/readyz", headers=[("Via", f"{via}0, 1.1 elsewhere")]).status == 200
