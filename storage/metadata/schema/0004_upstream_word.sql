@@ -8,3 +8,5 @@ ALTER TABLE pin ADD COLUMN listed TXT;
 CREATE TABLE upstream_answer(id PK64, upstream_id I64 NOT NULL REFERENCES repository(id),
   path TXT NOT NULL, body BIN NOT NULL, said_sha256 BIN NOT NULL, fetched_us I64 NOT NULL,
   changed_us I64 NOT NULL DEFAULT 0, UNIQUE(upstream_id, path)) PLAIN;
+-- For how old the documents of an upstream are, without reading them.
+CREATE INDEX upstream_document_age ON upstream_document(package_id, checked_us);
