@@ -4,6 +4,7 @@
 #include "protocols/http/route.h"
 #include "protocols/npm/advisories.h"
 #include "protocols/npm/dist_tag.h"
+#include "protocols/npm/keys.h"
 #include "protocols/npm/name.h"
 #include "protocols/npm/packument.h"
 #include "protocols/npm/publish.h"

@@ -11,95 +11,7 @@
 
 #include <string.h>
 
-enum { KEYS_MAX = 1 << 20, ATTESTATIONS_MAX = 16 << 20, PATIENCE_MS = 15000 };
-
-struct keys {
-    struct request *req;
-    struct npm_entries seen; /* by keyid */
-    struct strbuf out;
-};
-
-static enum status add_keys(void *context, const char *key, struct npm_value value,
-                            struct error *err)
-{
-    struct keys *keys = context;
-    struct json_cursor cursor;
-    bool has = false;
-    enum status rc;
-
-    if (strcmp(key, "keys"))
-        return STATUS_OK;
-    json_cursor_init_text(&cursor, value.text, value.length, 0);
-    rc = json_enter(&cursor, TOKEN_ARRAY, err);
-    while (!rc && !(rc = json_has_element(&cursor, &has, err)) && has) {
-        const char *one, *id;
-        size_t length;
-
-        if ((rc = json_skip_value(&cursor, err)))
-            break;
-        one = value.text + cursor.range.start;
-        length = (size_t)(cursor.range.end - cursor.range.start);
-        id = *one == '{' ? npm_value_text(npm_value_get(one, length, "keyid"), keys->req->arena)
-                         : NULL;
-        if (!id || npm_entries_find(&keys->seen, id) || !npm_entries_add(&keys->seen, id))
-            continue;
-        strbuf_text(&keys->out, keys->out.length ? "," : "");
-        strbuf_bytes(&keys->out, one, length);
-    }
-    return rc;
-}
-
-static enum status ask_keys(struct keys *keys, const struct upstream *upstream)
-{
-    const struct mirror_question question = {
-        .path = "/-/npm/v1/keys", .timeout_ms = PATIENCE_MS, .bytes_max = KEYS_MAX};
-    struct request *req = keys->req;
-    struct strbuf answer;
-    int code = 0;
-    enum status rc;
-
-    strbuf_init(&answer, req->arena, KEYS_MAX);
-    if ((rc = mirror_ask(req->service->mirror, upstream, &question, &answer, &code, &req->error)))
-        return rc;
-    if (code >= 400 && code < 500)
-        return STATUS_OK; /* it has none */
-    if (code != 200 || npm_each_last_member(answer.data, answer.length, add_keys, keys, NULL))
-        return fail(&req->error, STATUS_BAD_UPSTREAM, "upstream-invalid",
-                    "The upstream %s answered with no keys", upstream->name);
-    return STATUS_OK;
-}
-
-enum status npm_get_keys(struct request *req, struct response *res)
-{
-    struct keys keys = {.req = req};
-    struct catalog *catalog = req->service->catalog;
-    struct source *sources = NULL;
-    struct strbuf body;
-    size_t count = 0;
-    enum status rc;
-
-    npm_entries_init(&keys.seen, req->arena);
-    strbuf_init(&keys.out, req->arena, KEYS_MAX);
-    if ((rc = catalog_list_sources(catalog, req->repository, req->arena, &sources, &count,
-                                   &req->error)))
-        return rc;
-    for (size_t i = 0; i < count; i++) {
-        struct upstream upstream;
-
-        if (!sources[i].is_upstream)
-            continue;
-        if ((rc = catalog_find_upstream(catalog, req->repository->org_id, sources[i].name,
-                                        req->arena, &upstream, &req->error)))
-            return rc;
-        if (upstream.format == FORMAT_NPM && (rc = ask_keys(&keys, &upstream)))
-            return rc;
-    }
-    if (!keys.seen.count)
-        return fail(&req->error, STATUS_NOT_FOUND, "", "this registry has no keys");
-    strbuf_init(&body, req->arena, 2 * KEYS_MAX);
-    strbuf_format(&body, "{\"keys\":[%s]}", keys.out.data);
-    return respond_strbuf(req, res, 200, "application/json", &body);
-}
+enum { ATTESTATIONS_MAX = 16 << 20, PATIENCE_MS = 15000 };
 
 /* Where the upstream says that it keeps them, below its own URL; else where npm would look. */
 static const char *attestations_path(struct request *req, const struct upstream *upstream,
@@ -146,6 +58,7 @@ static enum status see_member(void *context, const char *key, struct npm_value v
     return STATUS_OK;
 }
 
+/* Whether it is what clients can read. */
 static bool is_attestations(const struct strbuf *answer)
 {
     bool has = false;
@@ -157,6 +70,10 @@ static enum status ask_attestations(struct request *req, struct response *res, c
                                     const char *version)
 {
     struct mirror_question question = {.timeout_ms = PATIENCE_MS, .bytes_max = ATTESTATIONS_MAX};
+    struct mirror_lasting lasting = {
+        .kept_as = arena_format(req->arena, "/-/npm/v1/attestations/%s@%s", name, version),
+        .is_good = is_attestations,
+    };
     const struct mirror_document *document = NULL;
     struct npm_listing listing;
     struct strbuf answer;
@@ -175,8 +92,10 @@ static enum status ask_attestations(struct request *req, struct response *res, c
         return rc ? rc : STATUS_NOT_FOUND;
     question.path = attestations_path(req, home.upstreams, listing.attestations_url, name, version);
     strbuf_init(&answer, req->arena, ATTESTATIONS_MAX);
-    if ((rc = mirror_ask(req->service->mirror, home.upstreams, &question, &answer, &code,
-                         &req->error)))
+    if (!owner_fold_name(FORMAT_NPM, name, req->arena, &lasting.name_fold))
+        return STATUS_NOT_FOUND;
+    if ((rc = mirror_ask_once(req->service->mirror, home.upstreams, &question, &lasting, &answer, &code,
+                              &req->error)))
         return rc;
     if (code == 404)
         return STATUS_NOT_FOUND;

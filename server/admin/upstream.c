@@ -1,7 +1,7 @@
 #include "server/admin/admin.h"
 #include "server/admin/exchange.h"
 
-#include "storage/catalog/upstream.h"
+#include "storage/catalog/upstream_answer.h"
 #include "storage/memory/arena.h"
 #include "storage/mirror/mirror.h"
 #include "storage/remote/address.h"
@@ -70,6 +70,17 @@ static void write_doing(struct strbuf *out, const struct request *req, const str
         write_json(out, "hits_percent", NULL);
 }
 
+/* npm's alone have keys. */
+static void write_keys(struct strbuf *out, const struct request *req, const struct upstream *upstream)
+{
+    struct upstream_answer keys = {0};
+
+    if (upstream->format == FORMAT_NPM &&
+        catalog_find_upstream_answer(req->service->catalog, upstream, UPSTREAM_KEYS_PATH, req->arena, &keys, NULL))
+        keys = (struct upstream_answer){0};
+    write_time(out, "keys_changed_at", keys.changed_us);
+}
+
 static void write_upstream(struct strbuf *out, const struct request *req, const struct upstream *upstream)
 {
     write_open(out, NULL, '{');
@@ -81,6 +92,7 @@ static void write_upstream(struct strbuf *out, const struct request *req, const 
     write_bool(out, "may_be_private", upstream->may_be_private);
     write_bool(out, "offline", upstream->is_offline);
     write_time(out, "created_at", upstream->created_us);
+    write_keys(out, req, upstream);
     write_doing(out, req, upstream);
     write_close(out, '}');
 }

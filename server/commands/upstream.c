@@ -37,6 +37,7 @@ static const struct output_column lines[] = {
     {"requests",        "REQUESTS"    },
     {"errors",          "FAILURES"    },
     {"hits_percent",    "HITS %"      },
+    {"keys_changed_at", "KEYS CHANGED"},
     {"created_at",      "CREATED"     },
     {0},
 };

@@ -261,6 +261,7 @@ static enum status forget_cache(struct transaction *tx, int64_t id, struct error
 {
     static const char DOCUMENTS[] = "DELETE FROM upstream_document WHERE package_id IN"
                                     " (SELECT id FROM package WHERE repository_id = ?1)";
+    static const char ANSWERS[] = "DELETE FROM upstream_answer WHERE upstream_id = ?1";
     static const char USAGE[] =
         "UPDATE org_usage SET (bytes, files) = (SELECT org_usage.bytes - COALESCE(sum(f.size), 0),"
         " org_usage.files - count(f.id) FROM package p JOIN file f ON f.package_id = p.id"
@@ -270,7 +271,8 @@ static enum status forget_cache(struct transaction *tx, int64_t id, struct error
                                 " (SELECT id FROM package WHERE repository_id = ?1)";
     enum status rc;
 
-    if ((rc = run_for(tx, DOCUMENTS, id, err)) || (rc = run_for(tx, USAGE, id, err)))
+    if ((rc = run_for(tx, DOCUMENTS, id, err)) || (rc = run_for(tx, ANSWERS, id, err)) ||
+        (rc = run_for(tx, USAGE, id, err)))
         return rc;
     return run_for(tx, FILES, id, err);
 }

@@ -131,6 +131,17 @@ enum status mirror_ask(struct mirror *mirror, const struct upstream *upstream,
                        const struct mirror_question *question, struct strbuf *out, int *code,
                        struct error *err);
 
+/* The same for what never changes once it was said, such as attestations: the first answer that is_good
+ * is kept, and is what everybody gets from then on, also while the upstream is away. kept_as: a name for it
+ * that the upstream does not choose. name_fold: of the package that it is about. */
+struct mirror_lasting {
+    const char *kept_as, *name_fold;
+    bool (*is_good)(const struct strbuf *answer);
+};
+enum status mirror_ask_once(struct mirror *mirror, const struct upstream *upstream,
+                            const struct mirror_question *question, const struct mirror_lasting *lasting,
+                            struct strbuf *out, int *code, struct error *err);
+
 /* Numbers for /metrics and `packhouse upstream show`, since the start. */
 struct mirror_stats {
     const char *org, *upstream; /* live until the mirror stops */

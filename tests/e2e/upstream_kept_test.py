@@ -8,6 +8,7 @@ import pytest
 from conformance import conformance
 
 import index_pages
+import lies
 import packages
 from patience import until
 from pulling import attach
@@ -120,4 +121,104 @@ def test_a_listing_that_changed_raises_one_alarm_and_the_first_bytes_are_served(
         assert kind.digest(kind.page(server)) == digest
         server.restart()
     assert recorded(server, "upstream.bytes-changed") == [told]
+    server.verify()
+
+
+# Signing keys, and what is attested.
+
+@pytest.fixture
+def signed(new_server, upstream):
+    upstream.npm.signed = True
+    server = new_server(settings=SETTINGS)
+    attach(server, "npm", upstream.npm_url)
+    return server
+
+
+def keys_of(server):
+    answer = server.get(f"{server.npm}/-/npm/v1/keys")
+    assert answer.status == 200, answer
+    return answer.json()["keys"]
+
+
+def shown(server):
+    return server.get(f"/api/v1/orgs/{server.org}/upstreams/npm").json()
+
+
+def test_keys_are_there_while_their_upstream_is_not(signed, upstream):
+    keys = keys_of(signed)
+    assert keys == [upstream.npm.key]
+    [seen] = recorded(signed, "upstream.keys-seen")
+    assert seen["target"] == "npm" and seen["detail"] == {"keys": [upstream.npm.key["keyid"]]}
+    assert shown(signed)["keys_changed_at"] is None
+    upstream.go("down")
+    assert keys_of(signed) == keys
+    signed.restart()
+    assert keys_of(signed) == keys
+    assert not recorded(signed, "upstream.keys-changed")
+
+
+def test_a_key_beside_the_old_one_is_served_and_told(signed, upstream):
+    old = keys_of(signed)
+    new = {**upstream.npm.key, "keyid": "SHA256:new", "key": "bmV3"}
+    upstream.npm.keys = [new, *old]
+    for _ in range(3):
+        assert keys_of(signed) == [*old, new]
+    [changed] = recorded(signed, "upstream.keys-changed")
+    assert changed["actor"] == "mirror" and changed["detail"] == {
+        "severity": "warning", "added": ["SHA256:new"], "expiry_changed": [], "replaced": [], "gone": []}
+    assert shown(signed)["keys_changed_at"]
+    upstream.npm.keys = [*old, new]
+    keys_of(signed)
+    assert len(recorded(signed, "upstream.keys-changed")) == 1, "another order is no change"
+
+
+@pytest.mark.parametrize("what", ["replaced", "gone"])
+def test_a_key_that_was_seen_neither_goes_nor_becomes_another(signed, upstream, what):
+    old = keys_of(signed)
+    upstream.npm.keys = [{**old[0], "key": "ZXZpbA=="}] if what == "replaced" else []
+    for _ in range(3):
+        assert keys_of(signed) == old
+        signed.restart()
+    [changed] = recorded(signed, "upstream.keys-changed")
+    assert changed["detail"]["severity"] == "critical" and changed["detail"][what] == [old[0]["keyid"]]
+
+
+def test_a_key_may_come_to_its_end(signed, upstream):
+    [old] = keys_of(signed)
+    upstream.npm.keys = [{**old, "expires": "2026-01-01T00:00:00.000Z"}]
+    assert keys_of(signed) == upstream.npm.keys
+    [changed] = recorded(signed, "upstream.keys-changed")
+    assert changed["detail"]["expiry_changed"] == [old["keyid"]] and changed["detail"]["severity"] == "warning"
+
+
+@pytest.mark.parametrize("lie", [lies.broken_json(), lies.html_error_page(), lies.status(500)],
+                         ids=["broken", "html", "status"])
+def test_what_are_no_keys_changes_none(signed, upstream, lie):
+    told = upstream.lie("*/npm/v1/keys", lie)
+    assert signed.get(f"{signed.npm}/-/npm/v1/keys").status in AWAY
+    told.stop()
+    signed.post(f"/api/v1/orgs/{signed.org}/upstreams/npm/refresh")
+    keys = keys_of(signed)
+    upstream.lie("*/npm/v1/keys", lie)
+    assert keys_of(signed) == keys == [upstream.npm.key]
+    assert not recorded(signed, "upstream.keys-changed")
+
+
+def test_npm_attestations_are_there_while_their_upstream_is_not(new_server, upstream):
+    made = [{"predicateType": "https://slsa.dev/provenance/v1", "bundle": {"x": 1}}]
+    upstream.npm.add("@far/attested", "1.0.0", attestations=made)
+    server = new_server(settings=SETTINGS)
+    attach(server, "npm", upstream.npm_url)
+    path = f"{server.npm}/-/npm/v1/attestations/@far%2fattested@1.0.0"
+    told = upstream.lie("*/attestations/*", lies.edited(lambda document: {"attestations": "none"}))
+    assert server.get(path).status in AWAY
+    told.stop()
+    first = server.get(path)
+    assert first.status == 200 and first.json() == {"attestations": made}
+    for state in ("up", "down"):
+        upstream.go(state)
+        assert server.get(path).body == first.body
+        server.restart()
+        assert server.get(path).body == first.body
+    assert len(upstream.asked("*/attestations/*")) == 2, "once it was right"
     server.verify()

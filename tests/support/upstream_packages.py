@@ -69,6 +69,7 @@ class NpmRegistry:
         self.upstream, self.base = upstream, base
         self.packages, self.tags, self.huge, self.top = {}, {}, {}, {}
         self.signed = self.relative_urls = False
+        self.keys = None  # what is said in place of the one key
         self.with_abbreviated = True
         self.advisories = {}
 
@@ -171,7 +172,8 @@ class NpmRegistry:
         if path == "-/ping":
             return json_answer({})
         if path == "-/npm/v1/keys":
-            return json_answer({"keys": [self.key]}) if self.signed else not_found()
+            keys = [self.key] if self.keys is None else self.keys
+            return json_answer({"keys": keys}) if self.signed else not_found()
         if path == "-/npm/v1/security/advisories/bulk":
             body = request.body
             if request.headers.get("content-encoding") == "gzip":
