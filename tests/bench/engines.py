@@ -37,6 +37,35 @@ def free_port():
         return sock.getsockname()[1]
 
 
+def is_taken(port):
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for_port(port, log):
+    for _ in range(500):
+        if is_taken(port):
+            return
+        time.sleep(0.01)
+    raise SystemExit("bench: nginx does not start: " + log.read_text())
+
+
+def stop_nginx(process):
+    process.send_signal(signal.SIGQUIT)
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def clients_python():
+    """The Python that has pip and uv at the versions that the tests use."""
+    setup = packhouse_server.ROOT / "tests" / "support" / "setup"
+    done = subprocess.run([str(setup)], stdout=subprocess.PIPE, text=True, check=True)
+    return f"{done.stdout.strip()}/bin/python"
+
+
 class Server(packhouse_server.Server):
     """The tests' server, but for the number of workers, which is the default here."""
 
@@ -81,14 +110,7 @@ http {{
 """)
         self.process = subprocess.Popen(["nginx", "-e", str(self.folder / "error.log"), "-c", str(config)],
                                         stdin=subprocess.DEVNULL)
-        for _ in range(500):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.01)
-        else:
-            raise SystemExit("bench: nginx does not start: " + (self.folder / "error.log").read_text())
+        wait_for_port(self.port, self.folder / "error.log")
         self.url = f"http://127.0.0.1:{self.port}"
 
     def pids(self):
@@ -98,12 +120,7 @@ http {{
 
     def stop(self):
         if self.process:
-            self.process.send_signal(signal.SIGQUIT)
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            stop_nginx(self.process)
 
 
 def wrk(url, seconds, headers=(), script="", connections=CONNECTIONS, threads=THREADS, folder=None,

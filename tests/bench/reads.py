@@ -81,6 +81,16 @@ def copy_to_nginx(server, nginx, cases):
         nginx.add(f"case{number}", answer.body, answer["Content-Type"], encoding)
 
 
+def take_turns(server, nginx, cases, rounds, seconds, folder):
+    token = ("Authorization", f"Bearer {server.token}")
+    for number in range(rounds):
+        for index, case in enumerate(cases):
+            sides = [(case.ours, server.url + case.path), (case.nginx, f"{nginx.url}/case{index}")]
+            for results, url in sides if number % 2 else reversed(sides):
+                result = engines.wrk(url, seconds, [token, *case.headers], folder=folder)
+                results.append(result["bytes_per_second" if case.by_bytes else "per_second"])
+
+
 def measure(folder, rounds, seconds):
     server = engines.Server(folder / "reads")
     nginx = engines.Nginx(folder / "nginx")
@@ -88,13 +98,7 @@ def measure(folder, rounds, seconds):
         cases = fill(server)
         copy_to_nginx(server, nginx, cases)
         nginx.start()
-        token = ("Authorization", f"Bearer {server.token}")
-        for number in range(rounds):
-            for index, case in enumerate(cases):
-                sides = [(case.ours, server.url + case.path), (case.nginx, f"{nginx.url}/case{index}")]
-                for results, url in sides if number % 2 else reversed(sides):
-                    result = engines.wrk(url, seconds, [token, *case.headers], folder=folder)
-                    results.append(result["bytes_per_second" if case.by_bytes else "per_second"])
+        take_turns(server, nginx, cases, rounds, seconds, folder)
         return cases
     finally:
         nginx.stop()

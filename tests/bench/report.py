@@ -40,7 +40,17 @@ def machine(binary, folder, rounds, seconds):
             f"Load average before the run: {os.getloadavg()[0]:.0f}.")
 
 
-def write(text):
+def section(part):
+    return f"<!-- {part} -->"
+
+
+def write(found, order):
+    """{part: text} takes the place of what the page says of those parts; it keeps the others."""
     page = PAGE.read_text()
     begin, end = (page.index(marker) for marker in MARKERS)
-    PAGE.write_text(page[:begin + len(MARKERS[0])] + "\n\n" + text + "\n\n" + page[end:])
+    begin += len(MARKERS[0])
+    pieces = re.split(r"<!-- (\w+) -->", page[begin:end])
+    parts = {name: text.strip() for name, text in zip(pieces[1::2], pieces[2::2])}
+    parts.update(found)
+    text = "\n\n".join(f"{section(name)}\n\n{parts[name]}" for name in order if name in parts)
+    PAGE.write_text(f"{page[:begin]}\n\n{text}\n\n{page[end:]}")
