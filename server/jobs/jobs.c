@@ -3,6 +3,9 @@
 #include "config/log.h"
 #include "storage/blobs/blob_store.h"
 #include "storage/catalog/eviction.h"
+#include "storage/catalog/fetch_count.h"
+#include "storage/catalog/hold.h"
+#include "storage/catalog/noted.h"
 #include "storage/catalog/sweep.h"
 #include "storage/catalog/token.h"
 
@@ -17,8 +20,8 @@ struct jobs {
     struct jobs_options options;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t stop;
-    bool is_stopping;
+    pthread_cond_t woken;
+    bool is_stopping, is_woken;
     bool has_warned;
     struct sweep sweep;
 };
@@ -29,6 +32,31 @@ static void note_token_uses(struct jobs *jobs)
 
     if (catalog_note_token_uses(jobs->catalog, &err))
         log_event(LOG_WARN, "token.uses-not-noted", "reason=\"%s\"", err.message);
+}
+
+static void write_notes(struct jobs *jobs)
+{
+    struct error err;
+
+    if (catalog_write_holds(jobs->catalog, &err) || catalog_write_fetches(jobs->catalog, &err))
+        log_event(LOG_WARN, "policy.not-noted", "reason=\"%s\"", err.message);
+}
+
+static void forget_wakers(struct jobs *jobs)
+{
+    noted_on_half_full(catalog_hold_notes(jobs->catalog), NULL, NULL);
+    noted_on_half_full(catalog_fetch_counts(jobs->catalog), NULL, NULL);
+}
+
+/* Called by threads that note what is to be written soon. */
+static void wake(void *context)
+{
+    struct jobs *jobs = context;
+
+    pthread_mutex_lock(&jobs->lock);
+    jobs->is_woken = true;
+    pthread_cond_signal(&jobs->woken);
+    pthread_mutex_unlock(&jobs->lock);
 }
 
 /* Bytes that are wanting to the threshold of the warnings: 0 where there is room. */
@@ -102,19 +130,26 @@ static void sweep(struct jobs *jobs)
     state->condemned = state->given_up = state->unlinked = state->unlinked_bytes = 0;
 }
 
-/* False when it is time to stop. */
+/* False when it is time to stop. Writes what was noted whenever it is woken for that. */
 static bool sleep_a_period(struct jobs *jobs)
 {
     struct timespec until;
-    bool goes_on;
+    bool goes_on, is_woken;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += PERIOD_S;
-    pthread_mutex_lock(&jobs->lock);
-    while (!jobs->is_stopping && !pthread_cond_timedwait(&jobs->stop, &jobs->lock, &until))
-        ;
-    goes_on = !jobs->is_stopping;
-    pthread_mutex_unlock(&jobs->lock);
+    do {
+        pthread_mutex_lock(&jobs->lock);
+        while (!jobs->is_stopping && !jobs->is_woken &&
+               !pthread_cond_timedwait(&jobs->woken, &jobs->lock, &until))
+            ;
+        goes_on = !jobs->is_stopping;
+        is_woken = jobs->is_woken;
+        jobs->is_woken = false;
+        pthread_mutex_unlock(&jobs->lock);
+        if (is_woken)
+            write_notes(jobs);
+    } while (goes_on && is_woken);
     return goes_on;
 }
 
@@ -124,11 +159,13 @@ static void *run(void *context)
 
     clean_up(jobs);
     do {
+        write_notes(jobs);
         note_token_uses(jobs);
         sweep(jobs);
         make_room(jobs, watch_disk(jobs));
     } while (sleep_a_period(jobs));
     note_token_uses(jobs);
+    write_notes(jobs);
     return NULL;
 }
 
@@ -147,9 +184,12 @@ enum status jobs_start(struct catalog *catalog, const struct jobs_options *optio
     pthread_mutex_init(&jobs->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&jobs->stop, &monotonic);
+    pthread_cond_init(&jobs->woken, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    noted_on_half_full(catalog_hold_notes(catalog), wake, jobs);
+    noted_on_half_full(catalog_fetch_counts(catalog), wake, jobs);
     if (pthread_create(&jobs->thread, NULL, run, jobs)) {
+        forget_wakers(jobs);
         free(jobs);
         return fail(err, STATUS_INTERNAL, "", "could not start the thread of the jobs");
     }
@@ -163,10 +203,11 @@ void jobs_stop(struct jobs *jobs)
         return;
     pthread_mutex_lock(&jobs->lock);
     jobs->is_stopping = true;
-    pthread_cond_signal(&jobs->stop);
+    pthread_cond_signal(&jobs->woken);
     pthread_mutex_unlock(&jobs->lock);
     pthread_join(jobs->thread, NULL);
+    forget_wakers(jobs);
     pthread_mutex_destroy(&jobs->lock);
-    pthread_cond_destroy(&jobs->stop);
+    pthread_cond_destroy(&jobs->woken);
     free(jobs);
 }

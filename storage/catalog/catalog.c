@@ -5,9 +5,12 @@
 #include "storage/catalog/access.h"
 #include "storage/catalog/data_directory.h"
 #include "storage/catalog/eviction.h"
+#include "storage/catalog/fetch_count.h"
 #include "storage/catalog/file_cache.h"
+#include "storage/catalog/hold.h"
 #include "storage/catalog/home_cache.h"
 #include "storage/catalog/home_map.h"
+#include "storage/catalog/noted.h"
 #include "storage/catalog/reading.h"
 #include "storage/catalog/writer.h"
 
@@ -33,6 +36,7 @@ struct catalog {
     struct file_cache *files;
     struct home_map *homes;
     struct home_cache *found;
+    struct noted *holds, *fetches;
 };
 
 static enum status open_writing(const char *data, struct db **out, struct error *err)
@@ -148,7 +152,8 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
                            &catalog->readers, err)))
         goto done;
     catalog->access = access_cache_new();
-    if (!(catalog->seen = seen_files_new())) {
+    if (!(catalog->seen = seen_files_new()) || !(catalog->holds = hold_notes_new()) ||
+        !(catalog->fetches = fetch_counts_new())) {
         rc = fail(err, STATUS_INTERNAL, "", "out of memory");
         goto done;
     }
@@ -191,6 +196,8 @@ void catalog_close(struct catalog *catalog)
     writer_stop(catalog->writer);
     access_cache_free(catalog->access);
     seen_files_free(catalog->seen);
+    noted_free(catalog->holds);
+    noted_free(catalog->fetches);
     file_cache_free(catalog->files);
     home_map_free(catalog->homes);
     home_cache_free(catalog->found);
@@ -243,6 +250,16 @@ int64_t catalog_opened_us(const struct catalog *catalog)
 struct home_cache *catalog_home_cache(struct catalog *catalog)
 {
     return catalog->found;
+}
+
+struct noted *catalog_hold_notes(struct catalog *catalog)
+{
+    return catalog->holds;
+}
+
+struct noted *catalog_fetch_counts(struct catalog *catalog)
+{
+    return catalog->fetches;
 }
 
 const struct catalog_options *catalog_options(const struct catalog *catalog)

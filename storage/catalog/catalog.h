@@ -15,6 +15,7 @@ struct db_pool;
 struct seen_files;
 struct home_cache;
 struct home_map;
+struct noted;
 struct writer;
 
 /* Limits, as settings give them. */
@@ -47,6 +48,8 @@ struct access_cache *catalog_access(struct catalog *catalog);
 struct file_cache *catalog_file_cache(struct catalog *catalog);
 struct home_map *catalog_home_map(struct catalog *catalog);
 struct home_cache *catalog_home_cache(struct catalog *catalog);
+struct noted *catalog_hold_notes(struct catalog *catalog);
+struct noted *catalog_fetch_counts(struct catalog *catalog);
 int64_t catalog_opened_us(const struct catalog *catalog);
 const struct catalog_options *catalog_options(const struct catalog *catalog);
 

@@ -1,6 +1,7 @@
 #include "storage/catalog/policy_revision.h"
 
 #include "storage/catalog/access.h"
+#include "storage/catalog/hold.h"
 #include "storage/catalog/reading.h"
 #include "storage/catalog/writer.h"
 #include "storage/memory/arena.h"
@@ -74,6 +75,8 @@ static enum status insert_revision(struct transaction *tx, void *argument, struc
     if ((rc = db_run(query, err)))
         return rc;
     tx_home_changed(tx, setting->org_id);
+    if ((rc = tx_drop_holds(tx, setting->org_id, err)))
+        return rc;
     return record(tx, setting, err);
 }
 

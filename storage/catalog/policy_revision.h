@@ -6,8 +6,6 @@
 struct actor;
 struct arena;
 
-enum { POLICY_TEXT_MAX = 256 * 1024 };
-
 struct policy_revision {
     int64_t number; /* from 1 on */
     const char *text, *reason, *by;

@@ -13,22 +13,26 @@ CREATE TABLE exception(id PK64, org_id I64 NOT NULL REFERENCES org(id), number I
   is_alone I64 NOT NULL DEFAULT 0, created_us I64 NOT NULL, not_after_us I64 NOT NULL,
   warned_us I64 NOT NULL DEFAULT 0, ended_us I64 NOT NULL DEFAULT 0, ended_by I64, UNIQUE(org_id, number)) PLAIN;
 CREATE INDEX exception_live ON exception(org_id, not_after_us) WHERE ended_us = 0;
--- One for a version, however many ask. state: 1 open, 2 approved, 3 denied. rules, facts: as they were
--- when it was made, and again when it was decided.
+-- One for a version, however many ask. state: 1 open, 2 approved, 3 denied. rules, facts, grave: as they
+-- were when it was made. grave: those of rules that only the role security may clear. facts: a line for each
+-- file.
 CREATE TABLE request(id PK64, org_id I64 NOT NULL REFERENCES org(id), number I64 NOT NULL,
   repository_id I64 NOT NULL REFERENCES repository(id), format I64 NOT NULL, name_fold TXT NOT NULL,
-  name TXT NOT NULL, version TXT NOT NULL, state I64 NOT NULL, rules TXT NOT NULL, facts TXT NOT NULL,
+  name TXT NOT NULL, version TXT NOT NULL, state I64 NOT NULL, rules TXT NOT NULL,
+  grave TXT NOT NULL, facts TXT NOT NULL,
   created_us I64 NOT NULL, decided_us I64 NOT NULL DEFAULT 0, decided_by I64, comment TXT,
   exception_id I64 REFERENCES exception(id), UNIQUE(org_id, number)) PLAIN;
 CREATE UNIQUE INDEX request_open ON request(org_id, format, name_fold, version) WHERE state = 1;
 CREATE TABLE request_reason(request_id I64 NOT NULL REFERENCES request(id), account_id I64 NOT NULL,
   reason TXT NOT NULL, at_us I64 NOT NULL, PRIMARY KEY(request_id, account_id)) ROWLESS;
--- Versions that were held back from somebody, without being fetched. verdict: 2 held, 3 denied. until_us: when it
--- lets go by itself; 0: never. Written in batches.
+-- Versions that were held back from somebody, without being fetched. verdict: 1 held, 2 denied. until_us: when it
+-- lets go by itself; the greatest number: never. Written in batches.
 CREATE TABLE hold(org_id I64 NOT NULL REFERENCES org(id), format I64 NOT NULL, name_fold TXT NOT NULL,
   version TXT NOT NULL, repository_id I64 NOT NULL REFERENCES repository(id), name TXT NOT NULL,
   verdict I64 NOT NULL, rules TXT NOT NULL, until_us I64 NOT NULL, first_us I64 NOT NULL,
   last_us I64 NOT NULL, PRIMARY KEY(org_id, format, name_fold, version, repository_id)) ROWLESS;
+CREATE INDEX hold_until ON hold(until_us);
+CREATE INDEX hold_last ON hold(last_us);
 -- A file that came into a listing which we had seen without it: when that was. Age counts from there.
 CREATE TABLE listed(package_id I64 NOT NULL REFERENCES package(id), version TXT NOT NULL, file TXT NOT NULL,
   after_us I64 NOT NULL, PRIMARY KEY(package_id, version, file)) ROWLESS;
@@ -37,6 +41,7 @@ CREATE TABLE listed(package_id I64 NOT NULL REFERENCES package(id), version TXT 
 CREATE TABLE archive_facts(org_id I64 NOT NULL REFERENCES org(id), format I64 NOT NULL, name_fold TXT NOT NULL,
   file TXT NOT NULL, facts TXT NOT NULL, PRIMARY KEY(org_id, format, name_fold, file)) ROWLESS;
 -- Who fetched what under which verdict, by day since 1970; written in batches. facts: as they were then.
+-- verdict: 0 allowed, 1 held, 2 denied; 8 more: in audit mode, so that it went out. account_id 0: anonymous.
 CREATE TABLE fact_snapshot(id PK64, sha256 BIN NOT NULL UNIQUE, facts TXT NOT NULL) PLAIN;
 CREATE TABLE fetch(org_id I64 NOT NULL REFERENCES org(id), day I64 NOT NULL, repository_id I64 NOT NULL,
   format I64 NOT NULL, name_fold TXT NOT NULL, version TXT NOT NULL, account_id I64 NOT NULL,
@@ -44,6 +49,7 @@ CREATE TABLE fetch(org_id I64 NOT NULL REFERENCES org(id), day I64 NOT NULL, rep
   fetches I64 NOT NULL, last_us I64 NOT NULL,
   PRIMARY KEY(org_id, day, repository_id, format, name_fold, version, account_id, verdict)) ROWLESS;
 CREATE INDEX fetch_package ON fetch(org_id, format, name_fold, day);
+CREATE INDEX fetch_facts ON fetch(facts_id);
 
 -- The actions that come with all this, for roles and tokens that were given before: policy:read 2048,
 -- policy:write 4096, exception:request 8192, exception:approve 16384.
