@@ -4,7 +4,6 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -12,7 +11,7 @@ import pytest
 
 import packages
 from packhouse_server import ROOT, binary
-from patience import PATIENCE, until
+from patience import PATIENCE
 
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 ADDRESS = "127.0.0.1:8080"
@@ -121,49 +120,3 @@ def test_what_a_page_points_at_is_there(page):
             for file in re.findall(r"`([\w/]+\.(?:[chy]|py|sh|conf|md|tsv)|[\w/]+/)`", target):
                 assert (page.parent / file).exists() or file.endswith("_test.c"), file
         assert len(text.splitlines()) <= 30, "a folder's README is short"
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-@pytest.fixture
-def proxy(new_server, tmp_path):
-    """nginx with the lines of docs/proxy.md, and Packhouse behind it. Only TLS is left out."""
-    port = free_port()
-    server = new_server(settings={"PACKHOUSE_PUBLIC_URL": f"http://127.0.0.1:{port}"})
-    lines, = blocks(ROOT / "docs" / "proxy.md", "nginx")
-    lines = re.sub(r"^ *ssl_.*\n", "", lines, flags=re.M).replace("listen 443 ssl", f"listen 127.0.0.1:{port}")
-    lines = lines.replace(ADDRESS, f"{server.host}:{server.port}")
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log stderr; events {{}}\n"
-        f"http {{ access_log off; client_body_temp_path {tmp_path}/b; proxy_temp_path {tmp_path}/p;\n"
-        f"fastcgi_temp_path {tmp_path}/f; uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s;\n{lines} }}")
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert nginx, "nginx is not installed"
-    process = subprocess.Popen([nginx, "-c", tmp_path / "nginx.conf", "-p", tmp_path], stderr=subprocess.PIPE)
-
-    def listens():
-        assert process.poll() is None, process.stderr.read()
-        with socket.socket() as one:
-            return one.connect_ex(("127.0.0.1", port)) == 0
-
-    until(listens)
-    server.url, server.port = f"http://127.0.0.1:{port}", port
-    yield server
-    server.port = 0
-    process.terminate()
-    process.wait(PATIENCE)
-
-
-def test_the_proxy_s_lines_serve_npm_s_scopes(proxy, tmp_path):
-    """Through nginx a scoped package arrives as npm sent it, and its links lead back to nginx."""
-    import clients
-
-    npm = clients.Npm(tmp_path / "npm", proxy)
-    package = npm.make_package("@acme/hello", "1.0.0")
-    npm.publish(package)
-    assert npm.install("@acme/hello@1.0.0").files == package.files
-    assert npm.view("@acme/hello", "dist.tarball").startswith(proxy.url)

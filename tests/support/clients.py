@@ -49,6 +49,8 @@ class Client:
     """One program and one home. Each method is a command that a person types."""
 
     command = ()
+    door = ()  # through which the command goes to another network: island.py
+    authority = "SSL_CERT_FILE"  # where it is told whose certificates to trust
     Failure = Failure
 
     def __init__(self, folder, server, token=None):
@@ -78,7 +80,7 @@ class Client:
         return folder
 
     def __call__(self, *arguments, cwd=None, input=None, timeout=PATIENCE, env=None):
-        command = [*map(str, self.command), *map(str, arguments)]
+        command = [*self.door, *map(str, self.command), *map(str, arguments)]
         done = subprocess.run(command, cwd=cwd or self.folder / "work", timeout=timeout, text=True,
                               env={**self.environment, **(env or {})}, capture_output=True,
                               **({"input": input} if input is not None else {"stdin": subprocess.DEVNULL}))
@@ -98,6 +100,7 @@ def name_of(spec):
 
 class Npm(Client):
     command = ("npm",)
+    authority = "npm_config_cafile"
 
     def configure(self):
         self.registry = f"{self.server.url}{self.server.npm}/"
@@ -182,6 +185,7 @@ class Berry(Npm):
     """Yarn since 2, with a folder of modules as the others have it."""
 
     command = ("node", CACHE / "berry" / "node_modules" / "@yarnpkg" / "cli-dist" / "bin" / "yarn.js")
+    authority = "NODE_EXTRA_CA_CERTS"
 
     def configure(self):
         super().configure()
@@ -206,6 +210,7 @@ class Berry(Npm):
 
 class Bun(Npm):
     command = (CACHE / "bun" / "node_modules" / ".bin" / "bun",)
+    authority = "NODE_EXTRA_CA_CERTS"
 
     def configure(self):
         super().configure()
@@ -226,6 +231,7 @@ class Bun(Npm):
 
 class Pip(Client):
     command = (PYTHON, "-m", "pip")
+    authority = "PIP_CERT"
 
     def configure(self):
         config = self.folder / "pip.conf"
@@ -259,6 +265,7 @@ class PythonTarget(Installed):
 
 class Twine(Client):
     command = (PYTHON, "-m", "twine")
+    authority = "REQUESTS_CA_BUNDLE"
 
     def configure(self):
         self.repository_url = f"{self.server.url}{self.server.pypi}/"
@@ -329,6 +336,7 @@ class Environment(PythonTarget):
 
 class Poetry(PythonProject):
     command = (CACHE / "poetry" / "bin" / "poetry",)
+    authority = "REQUESTS_CA_BUNDLE"
     add, sync = ("add",), ("sync",)
 
     def configure(self):
@@ -357,6 +365,10 @@ class Pdm(PythonProject):
         })
 
 
+class UvProject(PythonProject, Uv):
+    add, sync = ("add",), ("sync", "--locked")
+
+
 class PypiBench:
     """Where distributions are made: `pypi.make_wheel("hello", "1.0")` has a `.path` to upload."""
 
@@ -376,6 +388,7 @@ class PypiBench:
 
 class Curl(Client):
     command = ("curl",)
+    authority = "CURL_CA_BUNDLE"
 
     def configure(self):
         self.repository_url = f"{self.server.url}{self.server.artifacts}"

@@ -154,7 +154,8 @@ def sdist(name, version, files=None, meta=None, **fields):
     members = {
         f"{top}/PKG-INFO": meta,
         f"{top}/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-                                 f'[project]\nname = "{name}"\nversion = "{version}"\n',
+                                 f'[project]\nname = "{name}"\nversion = "{version}"\n'
+                                 f"dependencies = {json.dumps(list(fields.get('requires', ())))}\n",
         f"{top}/backend.py": BACKEND.format(name=name, version=version, module=stem),
         **{f"{top}/{path}": content for path, content in files.items()},
     }

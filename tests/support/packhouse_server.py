@@ -215,7 +215,7 @@ class Server:
     def index_url(self, token=DEFAULT):
         """The index as pip's users write it, with the token in it."""
         token = self.token if token is DEFAULT else token
-        return f"http://__token__:{token}@{self.host}:{self.port}{self.pypi}/simple/"
+        return self.url.replace("://", f"://__token__:{token}@") + f"{self.pypi}/simple/"
 
     def basic(self, user, password):
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()

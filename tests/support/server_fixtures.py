@@ -10,8 +10,10 @@ import shutil
 import pytest
 
 import clients
+import island
 import packages
 from packhouse_server import Server, binary
+from tls_proxy import TlsProxy
 from upstream import Upstream
 
 
@@ -56,6 +58,39 @@ def new_server(tmp_path):
     for one in made:
         one.stop()
         keep_or_remove(one.folder)
+
+
+@pytest.fixture
+def new_proxy(new_server, tmp_path):
+    """Servers behind nginx and TLS: new_proxy(settings={…})."""
+    made = []
+
+    def start(**more):
+        made.append(TlsProxy(tmp_path / f"proxy-{len(made)}", new_server, **more))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def new_island():
+    """Networks with one server and no way out: new_island(server)."""
+    reason = island.why_not()
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(f"no network without a way out: {reason}")
+    if reason:
+        pytest.skip(f"no network without a way out: {reason}")
+    made = []
+
+    def make(server):
+        made.append(island.Island(server))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@
     upstream.go("up")
     upstream.delay_s = 0.2                       before each answer
     upstream.rate = 1 << 20                      bytes a second, on each connection
-    upstream.flapping = 0.2                      each request fails with that probability, in one of several ways
+    upstream.flapping = 0.2                      each request fails with that probability, in one of several ways;
+                                                 .flaps is how many did
     upstream.reset_on_accept = 3                 so many connections are reset before they say a word
     upstream.etag, last_modified, gzip, ranges = True, True, True, True
     upstream.keep_alive = True
@@ -98,7 +99,7 @@ class Upstream:
         self.lock, self.asking = threading.Lock(), threading.Condition()
         self.closing, self.moving = threading.Event(), threading.Event()
         self.requests, self.lies, self.connections = [], [], set()
-        self.accepted = 0
+        self.accepted = self.flaps = 0
         # A second socket on the port that never listens: while we are down the port stays ours.
         self.placeholder = self.new_socket(0)
         self.port = self.placeholder.getsockname()[1]
@@ -288,6 +289,7 @@ class Upstream:
             told = list(lie.lies) if lie else []
             if self.random.random() < self.flapping:
                 told.append(self.random.choice(lies.FLAPS)())
+                self.flaps += 1
         answer = self.truth(request)
         for lie in told:
             lie.of_content(answer, request, self)
