@@ -27,12 +27,28 @@ static void write_org_usage(struct strbuf *out, const struct org *org, const str
     write_close(out, '}');
 }
 
-static void write_repository(struct strbuf *out, const struct repository *repository)
+/* Where clients find it, whatever address this request came to. */
+static void write_urls(struct strbuf *out, const struct request *req,
+                       const struct repository *repository)
+{
+    const char *base = req->service->public_url ? req->service->public_url : "";
+    const char *org = repository->org, *name = repository->name;
+
+    write_open(out, "urls", '{');
+    write_text(out, "npm", arena_format(req->arena, "%s/npm/%s/%s/", base, org, name));
+    write_text(out, "pypi", arena_format(req->arena, "%s/pypi/%s/%s/simple/", base, org, name));
+    write_text(out, "artifacts", arena_format(req->arena, "%s/artifacts/%s/%s/", base, org, name));
+    write_close(out, '}');
+}
+
+static void write_repository(struct strbuf *out, const struct request *req,
+                             const struct repository *repository)
 {
     write_open(out, NULL, '{');
     write_text(out, "org", repository->org);
     write_text(out, "name", repository->name);
     write_text(out, "anonymous", repository->anonymous_read ? "read" : "none");
+    write_urls(out, req, repository);
     write_close(out, '}');
 }
 
@@ -130,7 +146,7 @@ static enum status respond_repository(struct request *req, struct response *res,
     struct strbuf out;
 
     write_begin(&out, req);
-    write_repository(&out, repository);
+    write_repository(&out, req, repository);
     return admin_respond(req, res, code, &out);
 }
 
@@ -190,7 +206,7 @@ enum status admin_list_repositories(struct request *req, struct response *res)
             if (listed++ == page.limit) {
                 next = last;
             } else {
-                write_repository(&out, &repositories[i]);
+                write_repository(&out, req, &repositories[i]);
                 last = repositories[i].name;
             }
         }
