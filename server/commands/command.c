@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct command_option common[] = {
     {"json",                                  NULL, "one JSON document on standard output"},
@@ -212,6 +213,8 @@ static int run(const struct command *command, int argc, const char **argv,
     struct error err = {0};
     int code;
 
+    if (command->settings != SETTING_CLIENT)
+        umask(0027); /* what is stored is for this user, and at most for his group */
     settings_init(&settings);
     call.arena = arena_new();
     if (take_options(&call, &argc, argv, &err)) {

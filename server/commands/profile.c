@@ -1,13 +1,11 @@
 #include "server/commands/profile.h"
 
+#include "server/commands/text_file.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/strbuf.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static bool name_is_valid(const char *name)
 {
@@ -68,17 +66,6 @@ enum status profile_read(const char *name, struct arena *arena, struct settings 
     return STATUS_OK;
 }
 
-/* Makes each folder of the path's parent that is missing, for nobody else to look into. */
-static enum status make_folders(char *path, struct error *err)
-{
-    for (char *slash = path + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
-        *slash = '\0';
-        if (mkdir(path, 0700) && access(path, X_OK))
-            return fail_errno(err, "cannot make %s", path);
-    }
-    return STATUS_OK;
-}
-
 /* A YAML scalar in double quotes takes JSON's escapes, YAML 1.2 5.7. */
 static void add_line(struct strbuf *text, const char *name, const char *value)
 {
@@ -89,40 +76,18 @@ static void add_line(struct strbuf *text, const char *name, const char *value)
     strbuf_char(text, '\n');
 }
 
-static enum status write_text(const char *path, const struct strbuf *text, struct error *err)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    enum status rc = STATUS_OK;
-
-    if (fd < 0)
-        return fail_errno(err, "cannot write %s", path);
-    if (fchmod(fd, 0600) || write(fd, text->data, text->length) != (ssize_t)text->length ||
-        fsync(fd))
-        rc = fail_errno(err, "cannot write %s", path);
-    close(fd);
-    return rc;
-}
-
 enum status profile_write(const char *name, const struct settings *settings, struct arena *arena,
                           struct error *err)
 {
     struct strbuf text;
-    char *path, *unfinished;
+    char *path;
     enum status rc;
 
-    if ((rc = profile_path(name, arena, &path, err)) || (rc = make_folders(path, err)))
+    if ((rc = profile_path(name, arena, &path, err)))
         return rc;
     strbuf_init(&text, arena, 64 << 10);
     add_line(&text, "url", settings->url);
     add_line(&text, "token", settings->token);
     add_line(&text, "repo", settings->repo);
-    unfinished = arena_format(arena, "%s.%ld", path, (long)getpid());
-    if ((rc = write_text(unfinished, &text, err)))
-        goto done;
-    if (rename(unfinished, path))
-        rc = fail_errno(err, "cannot write %s", path);
-done:
-    if (rc)
-        unlink(unfinished);
-    return rc;
+    return text_file_write(path, text.data, text.length, 0600, arena, err);
 }
