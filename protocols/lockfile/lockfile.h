@@ -59,14 +59,15 @@ struct lockfile_entry {
     size_t line;     /* from 1: where the entry begins, or its URL stands */
 };
 
-/* Called in the order of the file; a failure of the callback ends the reading and is passed on.
- * A package that stands there many times (in several folders, with several files) is told as often;
- * names and versions have been checked to hold nothing but what such may hold. */
+/* Called about in the order of the file; a failure of the callback ends the reading and is passed
+ * on. A package that stands there many times (in several folders, with several files) is told as
+ * often; names and versions have been checked to hold nothing but what such may hold. */
 typedef enum status (*lockfile_visit)(void *context, const struct lockfile_entry *entry,
                                       struct error *err);
 
-/* name is what failures call the file: "package-lock.json:12: sentence". Keeps nothing.
- * STATUS_INVALID where it is broken, is of a version that is not known, or is none of its kind;
- * STATUS_TOO_LARGE over a limit. A lockfile without packages is STATUS_OK. */
+/* text has a NUL behind its length bytes; name is what failures call the file:
+ * "package-lock.json:12: sentence". Keeps nothing. STATUS_INVALID where it is broken, is of a
+ * version that is not known, or is none of its kind; STATUS_TOO_LARGE over a limit. A lockfile
+ * without packages is STATUS_OK. */
 enum status lockfile_read(enum lockfile_kind kind, const char *name, const char *text,
                           size_t length, lockfile_visit visit, void *context, struct error *err);
