@@ -24,19 +24,21 @@ MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules")
 LOCATIONS = """
     location ~ ^/answer/npm/(?<name>.+/-/.+)$ { internal; alias FOLDER/npm-files/$name; }
     location ~ ^/answer/npm/(?<name>.+)$ {
-      internal; alias FOLDER/npm-docs/$name/$npm_form; types { } default_type $npm_type; gzip_static on;
+      internal; alias FOLDER/npm-docs/$name/$npm_form; types { } default_type application/json; gzip_static on;
     }
-    location ~ ^/answer/pypi/simple/(?<name>[^/]+)/$ {
-      internal; alias FOLDER/pypi-docs/$name/$simple_form; types { } default_type $simple_type; gzip_static on;
+    location ~ ^/answer/pypi/simple/[^/]+/$ {
+      internal; rewrite ^/answer/pypi/simple/(?<name>[^/]+)/$ /page/$name/$simple_form last;
+    }
+    location /page/ {
+      internal; alias FOLDER/pypi-docs/; gzip_static on;
+      types { application/vnd.pypi.simple.v1+json json; text/html html; }
     }
     location ~ ^/answer/pypi/files/(?<name>.+)$ { internal; alias FOLDER/pypi-files/$name; }
     location /answer/extra/ { internal; alias EXTRA/; }
 """
 MAPS = """
   map $http_accept $npm_form { default full.json; ~install-v1 short.json; }
-  map $http_accept $npm_type { default application/json; ~install-v1 application/vnd.npm.install-v1+json; }
   map $http_accept $simple_form { default index.html; ~simple\\.v1\\+json index.json; }
-  map $http_accept $simple_type { default text/html; ~simple\\.v1\\+json application/vnd.pypi.simple.v1+json; }
 """
 
 
