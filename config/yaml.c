@@ -9,22 +9,64 @@
 struct yaml_cursor {
     yaml_parser_t parser;
     yaml_event_t event; /* what the next call takes, if has_event and not is_taken */
-    bool has_event, is_taken;
+    bool has_event, is_taken, is_strict;
     const char *name, *text;
     size_t length;
     size_t character, byte; /* a place in text, both ways; libyaml counts characters */
 };
 
+/* column 0: not known. */
+static enum status fail_at(const struct yaml_cursor *cursor, size_t line, size_t column,
+                           struct error *err, const char *format, va_list args)
+{
+    char sentence[400];
+
+    vsnprintf(sentence, sizeof sentence, format, args);
+    if (cursor->is_strict && column)
+        return fail(err, STATUS_INVALID, "", "%s:%zu:%zu: %s", cursor->name, line, column,
+                    sentence);
+    return fail(err, STATUS_INVALID, "", "%s:%zu: %s", cursor->name, line, sentence);
+}
+
 enum status yaml_fail(const struct yaml_cursor *cursor, size_t line, struct error *err,
                       const char *format, ...)
 {
-    char sentence[400];
+    enum status rc;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(sentence, sizeof sentence, format, args);
+    rc = fail_at(cursor, line, 0, err, format, args);
     va_end(args);
-    return fail(err, STATUS_INVALID, "", "%s:%zu: %s", cursor->name, line, sentence);
+    return rc;
+}
+
+enum status yaml_fail_at(const struct yaml_cursor *cursor, const struct yaml_text *text,
+                         struct error *err, const char *format, ...)
+{
+    enum status rc;
+    va_list args;
+
+    va_start(args, format);
+    rc = fail_at(cursor, text->line, text->column, err, format, args);
+    va_end(args);
+    return rc;
+}
+
+/* A failure at the event that is next, or where libyaml stumbled. */
+static enum status fail_at_mark(const struct yaml_cursor *cursor, const yaml_mark_t *mark,
+                                struct error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static enum status fail_at_mark(const struct yaml_cursor *cursor, const yaml_mark_t *mark,
+                                struct error *err, const char *format, ...)
+{
+    enum status rc;
+    va_list args;
+
+    va_start(args, format);
+    rc = fail_at(cursor, mark->line + 1, mark->column + 1, err, format, args);
+    va_end(args);
+    return rc;
 }
 
 enum status yaml_cursor_open(const char *name, const char *text, size_t length,
@@ -57,6 +99,30 @@ void yaml_cursor_close(struct yaml_cursor *cursor)
     free(cursor);
 }
 
+/* What one text can mean twice, or two things at once, is not for strict readers. */
+static enum status check_plain(struct yaml_cursor *cursor, struct error *err)
+{
+    const yaml_event_t *event = &cursor->event;
+    const yaml_char_t *anchor = NULL, *tag = NULL;
+
+    if (event->type == YAML_ALIAS_EVENT) {
+        anchor = event->data.alias.anchor;
+    } else if (event->type == YAML_SCALAR_EVENT) {
+        anchor = event->data.scalar.anchor;
+        tag = event->data.scalar.tag;
+    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
+        anchor = event->data.sequence_start.anchor;
+        tag = event->data.sequence_start.tag;
+    } else if (event->type == YAML_MAPPING_START_EVENT) {
+        anchor = event->data.mapping_start.anchor;
+        tag = event->data.mapping_start.tag;
+    }
+    if (!anchor && !tag)
+        return STATUS_OK;
+    return fail_at_mark(cursor, &event->start_mark, err, "%s '%.40s' is not taken here",
+                        tag ? "the tag" : "the anchor or alias", tag ? tag : anchor);
+}
+
 /* Makes the event current that is to be taken next. */
 static enum status look(struct yaml_cursor *cursor, struct error *err)
 {
@@ -66,15 +132,20 @@ static enum status look(struct yaml_cursor *cursor, struct error *err)
         yaml_event_delete(&cursor->event);
     cursor->has_event = cursor->is_taken = false;
     if (!yaml_parser_parse(&cursor->parser, &cursor->event))
-        return yaml_fail(cursor, cursor->parser.problem_mark.line + 1, err, "%s",
-                         cursor->parser.problem ? cursor->parser.problem : "is no YAML");
+        return fail_at_mark(cursor, &cursor->parser.problem_mark, err, "%s",
+                            cursor->parser.problem ? cursor->parser.problem : "is no YAML");
     cursor->has_event = true;
-    return STATUS_OK;
+    return cursor->is_strict ? check_plain(cursor, err) : STATUS_OK;
 }
 
 static size_t line_of(const struct yaml_cursor *cursor)
 {
     return cursor->event.start_mark.line + 1;
+}
+
+void yaml_cursor_be_strict(struct yaml_cursor *cursor)
+{
+    cursor->is_strict = true;
 }
 
 enum status yaml_next_document(struct yaml_cursor *cursor, bool *has, struct error *err)
@@ -110,7 +181,7 @@ enum status yaml_peek(struct yaml_cursor *cursor, enum yaml_kind *kind, size_t *
     case YAML_SEQUENCE_START_EVENT: *kind = YAML_LIST; return STATUS_OK;
     case YAML_MAPPING_START_EVENT: *kind = YAML_MAPPING; return STATUS_OK;
     case YAML_ALIAS_EVENT: *kind = YAML_ALIAS; return STATUS_OK;
-    default: return yaml_fail(cursor, line_of(cursor), err, "there is no value");
+    default: return fail_at_mark(cursor, &cursor->event.start_mark, err, "there is no value");
     }
 }
 
@@ -124,7 +195,8 @@ static enum status expect(struct yaml_cursor *cursor, enum yaml_kind expected, s
     if ((rc = yaml_peek(cursor, &kind, &line, err)))
         return rc;
     if (kind != expected)
-        return yaml_fail(cursor, line, err, "expected %s, found %s", words[expected], words[kind]);
+        return fail_at_mark(cursor, &cursor->event.start_mark, err, "expected %s, found %s",
+                            words[expected], words[kind]);
     cursor->is_taken = true;
     return STATUS_OK;
 }
@@ -175,12 +247,13 @@ enum status yaml_take_text(struct yaml_cursor *cursor, struct yaml_text *out, st
         .text = (const char *)cursor->event.data.scalar.value,
         .length = cursor->event.data.scalar.length,
         .line = line_of(cursor),
+        .column = cursor->event.start_mark.column + 1,
         .offset = byte_of(cursor, cursor->event.start_mark.index),
         .end = byte_of(cursor, cursor->event.end_mark.index),
         .is_quoted = cursor->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE,
     };
     if (strlen(out->text) != out->length)
-        return yaml_fail(cursor, out->line, err, "a text has a control character");
+        return yaml_fail_at(cursor, out, err, "a text has a control character");
     return STATUS_OK;
 }
 

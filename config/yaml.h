@@ -35,9 +35,9 @@ enum yaml_kind {
 struct yaml_text {
     const char *text; /* good until the next call of any function here */
     size_t length;
-    size_t line;        /* from 1 */
-    size_t offset, end; /* its bytes in the document, quotes included */
-    bool is_quoted;     /* or of another style than plain: "no" quoted is not no */
+    size_t line, column; /* from 1 */
+    size_t offset, end;  /* its bytes in the document, quotes included */
+    bool is_quoted;      /* or of another style than plain: "no" quoted is not no */
 };
 
 /* name is what failures call the document. name and text stay the caller's and must outlive the
@@ -45,6 +45,10 @@ struct yaml_text {
 enum status yaml_cursor_open(const char *name, const char *text, size_t length,
                              struct yaml_cursor **out, struct error *err);
 void yaml_cursor_close(struct yaml_cursor *cursor);
+
+/* From now on anchors, aliases and tags are failures, and each failure names the column behind the
+ * line: "policy.yaml:7:3: sentence". */
+void yaml_cursor_be_strict(struct yaml_cursor *cursor);
 
 /* Goes to the next document's value, of which a file without "---" has one, and none if it is
  * empty. The one before must have been taken whole. */
@@ -67,5 +71,10 @@ enum status yaml_skip(struct yaml_cursor *cursor, struct error *err);
 /* A failure of the caller's own, in the form of those here. */
 enum status yaml_fail(const struct yaml_cursor *cursor, size_t line, struct error *err,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same about a text that was taken; its column is named where the cursor is strict. */
+enum status yaml_fail_at(const struct yaml_cursor *cursor, const struct yaml_text *text,
+                         struct error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 const char *yaml_library_version(void);
