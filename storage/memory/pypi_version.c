@@ -394,6 +394,30 @@ int pypi_version_compare(const struct pypi_version *a, const struct pypi_version
     return order;
 }
 
+static bool numbers_equal(struct pypi_number a, struct pypi_number b)
+{
+    return a.length == b.length && !memcmp(a.digits, b.digits, a.length);
+}
+
+bool pypi_version_begins_with(const struct pypi_version *version, const struct pypi_version *prefix)
+{
+    struct cursor in = {version->release, version->release + version->release_length};
+    struct cursor wanted = {prefix->release, prefix->release + prefix->release_length};
+    struct pypi_number number, wanted_number;
+
+    if (!numbers_equal(version->epoch, prefix->epoch))
+        return false;
+    while (take_number(&wanted, &wanted_number)) {
+        if (!take_number(&in, &number))
+            number = zero;
+        if (!numbers_equal(number, wanted_number))
+            return false;
+        take(&wanted, '.');
+        take(&in, '.');
+    }
+    return true;
+}
+
 bool pypi_version_is_prerelease(const struct pypi_version *version)
 {
     return version->pre || version->is_dev;

@@ -40,5 +40,9 @@ void pypi_version_identity(const struct pypi_version *version, struct strbuf *ou
 void pypi_version_sort_key(const struct pypi_version *version, struct strbuf *out);
 /* Less than, equal to or greater than 0, as PEP 440 orders a and b. */
 int pypi_version_compare(const struct pypi_version *a, const struct pypi_version *b);
+/* Whether epoch and release begin with the prefix's, zeros being added: 1.4.5 and 1.4 begin
+ * with 1.4. */
+bool pypi_version_begins_with(const struct pypi_version *version,
+                              const struct pypi_version *prefix);
 /* Whether a resolver passes it by unless asked: alpha, beta, candidate or dev. */
 bool pypi_version_is_prerelease(const struct pypi_version *version);

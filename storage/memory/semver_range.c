@@ -399,10 +399,10 @@ static bool names_prerelease_of(const struct comparator *comparator, const struc
            named->patch == version->patch;
 }
 
-static bool satisfies_set(const struct bound *version, const struct semver_range *set)
+static bool satisfies_set(const struct bound *version, const struct semver_range *set,
+                          bool may_be_prerelease)
 {
-    bool may_be_prerelease = !version->prerelease;
-
+    may_be_prerelease |= !version->prerelease;
     for (const struct comparator *each = set->comparators; each; each = each->next) {
         if (!holds(each, version))
             return false;
@@ -411,14 +411,58 @@ static bool satisfies_set(const struct bound *version, const struct semver_range
     return may_be_prerelease;
 }
 
-bool semver_satisfies(const struct semver *version, const struct semver_range *range)
+static bool satisfies(const struct semver *version, const struct semver_range *range,
+                      bool may_be_prerelease)
 {
     struct bound bound;
 
     if (!read_bound(version, &bound))
         return false;
     for (; range; range = range->next)
-        if (satisfies_set(&bound, range))
+        if (satisfies_set(&bound, range, may_be_prerelease))
+            return true;
+    return false;
+}
+
+bool semver_satisfies(const struct semver *version, const struct semver_range *range)
+{
+    return satisfies(version, range, false);
+}
+
+bool semver_is_within(const struct semver *version, const struct semver_range *range)
+{
+    return satisfies(version, range, true);
+}
+
+/* Whether nothing is both above one bound and below the other. */
+static bool exclude_each_other(const struct comparator *low, const struct comparator *high)
+{
+    bool is_low =
+        low->relation == GREATER || low->relation == GREATER_EQUAL || low->relation == EQUAL;
+    bool is_high =
+        high->relation == LESS || high->relation == LESS_EQUAL || high->relation == EQUAL;
+    int order = compare(&low->bound, &high->bound);
+
+    return is_low && is_high &&
+           (order > 0 || (!order && (low->relation == GREATER || high->relation == LESS)));
+}
+
+static bool set_is_possible(const struct semver_range *set)
+{
+    for (const struct comparator *low = set->comparators; low; low = low->next) {
+        if (low->relation == LESS && !compare(&low->bound, &LOWEST))
+            return false;
+        for (const struct comparator *high = set->comparators; high; high = high->next)
+            if (exclude_each_other(low, high))
+                return false;
+    }
+    return true;
+}
+
+bool semver_range_is_possible(const struct semver_range *range)
+{
+    for (; range; range = range->next)
+        if (set_is_possible(range))
             return true;
     return false;
 }

@@ -12,3 +12,7 @@ const struct semver_range *semver_range_parse(const char *text, struct arena *ar
  * major.minor.patch. A version with a number above 2^53 - 1, which JavaScript cannot count,
  * satisfies none. */
 bool semver_satisfies(const struct semver *version, const struct semver_range *range);
+/* By the order of versions alone: prereleases too. For whoever refuses what is in a range. */
+bool semver_is_within(const struct semver *version, const struct semver_range *range);
+/* Whether any version can be in the range: none is in ">2 <1". */
+bool semver_range_is_possible(const struct semver_range *range);
