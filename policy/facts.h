@@ -5,6 +5,7 @@
 #include "config/error.h"
 #include "policy/format.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct arena;
@@ -86,6 +87,19 @@ void facts_compare_earlier(struct facts *facts, const struct facts *const *earli
 /* Fills in new_install_scripts, from the last allowed version; NULL: there is none, and so every
  * script is new. Unknown where what it runs is unknown of either and both run something. */
 void facts_compare_scripts(struct facts *facts, const struct facts *last_allowed);
+
+/* The facts that are one word, as people and the stored form write them: "deprecated" is "true" or
+ * "false", "signature" is "missing", "invalid" or "verified". Unknown facts have no word. */
+struct fact_row {
+    const char *key;
+    size_t offset;            /* of an enum in struct facts */
+    const char *const *words; /* the first, for unknown, is NULL; ends with NULL */
+};
+extern const struct fact_row fact_rows[];
+extern const size_t fact_row_count;
+/* NULL: unknown. */
+const char *fact_word(const struct facts *facts, const struct fact_row *row);
+bool fact_set_word(struct facts *facts, const struct fact_row *row, const char *word);
 
 /* Adds the stored form: one compact JSON object, members in one order, unknown ones left out. Equal
  * facts have equal bytes, so that their hash names the snapshot. */

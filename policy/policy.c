@@ -1,0 +1,59 @@
+#include "policy/policy.h"
+
+#include "policy/policy_file.h"
+#include "storage/memory/arena.h"
+
+#include <string.h>
+
+enum status policy_read(const char *name, const char *text, size_t length, struct policy **out,
+                        struct error *err)
+{
+    struct arena *arena = arena_new();
+    struct policy *policy = arena_alloc(arena, sizeof *policy);
+    enum status rc;
+
+    *out = NULL;
+    policy->arena = arena;
+    if ((rc = policy_file_read(name, text, length, policy, err)))
+        policy_free(policy);
+    else
+        *out = policy;
+    return rc;
+}
+
+void policy_free(struct policy *policy)
+{
+    if (policy)
+        arena_free(policy->arena);
+}
+
+enum policy_mode policy_mode(const struct policy *policy, const char *repository)
+{
+    for (size_t i = 0; i < policy->repository_count; i++)
+        if (!strcmp(policy->repositories[i].name, repository))
+            return policy->repositories[i].mode;
+    return policy->mode;
+}
+
+bool policy_has_rule(const struct policy *policy, const char *rule)
+{
+    for (size_t i = 0; i < policy->rule_count; i++)
+        if (!strcmp(policy->rules[i].name, rule))
+            return true;
+    return !strcmp(rule, POLICY_NOT_APPROVED);
+}
+
+size_t policy_rule_count(const struct policy *policy)
+{
+    return policy->rule_count;
+}
+
+const char *policy_rule_name(const struct policy *policy, size_t index)
+{
+    return index < policy->rule_count ? policy->rules[index].name : NULL;
+}
+
+size_t policy_case_count(const struct policy *policy)
+{
+    return policy->case_count;
+}

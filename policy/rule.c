@@ -1,0 +1,176 @@
+#include "policy/rule.h"
+
+#include "policy/spdx.h"
+#include "storage/memory/glob.h"
+#include "storage/memory/semver_range.h"
+#include "storage/memory/specifier.h"
+
+#include <string.h>
+
+static const int64_t TIME_MAX_US = INT64_C(253402300799000000); /* the last second of 9999 */
+
+#define IS(value) (1u << (value))
+
+const struct condition_row condition_rows[CONDITION_COUNT] = {
+    [YOUNGER_THAN] = {"younger_than",        DURATION,  "it is too young",                                  NULL,                  0                                           },
+    [INSTALL_SCRIPTS] = {"install_scripts",     FLAG,      "it runs scripts on install",                       "install_scripts",
+                      IS(FACT_YES)                                                                                                                                             },
+    [NEW_INSTALL_SCRIPTS] = {"new_install_scripts", FLAG,
+                      "it runs scripts on install that the last allowed version had not",                   "new_install_scripts", IS(FACT_YES)                                },
+    [SDIST_ONLY] = {"sdist_only",          FLAG,      "it comes as source alone, and runs code to build",
+                      "sdist_only",                                                                                                IS(FACT_YES)                                },
+    [LICENSE_NOT_IN] = {"license_not_in",      LICENSES,  "its licence is not one of those allowed",          NULL,
+                      0                                                                                                                                                        },
+    [LICENSE_IN] = {"license_in",          LICENSES,  "its licence is one of those refused",              NULL,                  0                                           },
+    [DEPRECATED] = {"deprecated",          FLAG,      "it is deprecated",                                 "deprecated",          IS(FACT_YES)                                },
+    [YANKED] = {"yanked",              FLAG,      "it is yanked",                                     "yanked",              IS(FACT_YES)                                },
+    [PRERELEASE] = {"prerelease",          FLAG,      "it is a prerelease",                               NULL,                  0                                           },
+    [LARGER_THAN] = {"larger_than",         SIZE,      "it is too large",                                  NULL,                  0                                           },
+    [NAME] = {"name",                NAMES,     "its name is refused",                              NULL,                  0                                           },
+    [VERSION] = {"version",             VERSIONS,  "its version is refused",                           NULL,                  0                                           },
+    [UPSTREAM] = {"upstream",            UPSTREAMS, "it comes from there",                              NULL,                  0                                           },
+    [SIGNATURE_IS_MISSING] = {"signature_missing",   FLAG,      "its upstream's signature is missing",
+                      "signature",                                                                                                 IS(SIGNATURE_MISSING)                       },
+    [SIGNATURE_IS_INVALID] = {"signature_invalid",   FLAG,      "its upstream's signature is wrong",
+                      "signature",                                                                                                 IS(SIGNATURE_INVALID)                       },
+    [PROVENANCE_IS_MISSING] = {"provenance_missing",  FLAG,      "it has no valid provenance",
+                      "provenance",                                                                                                IS(PROVENANCE_NONE) | IS(PROVENANCE_INVALID)},
+    [TRUST_DOWNGRADE] = {"trust_downgrade",     FLAG,
+                      "it was published with less proof than earlier versions",                             "trust_downgrade",     IS(FACT_YES)                                },
+    [PUBLISHER_CHANGE] = {"publisher_change",    FLAG,
+                      "it was published by somebody else than the version before",                          "publisher_change",    IS(FACT_YES)                                },
+    [BYTES_CHANGED] = {"bytes_changed",       FLAG,      "its bytes are not those that were there first",
+                      "bytes_changed",                                                                                             IS(FACT_YES)                                },
+    [MANIFEST_MISMATCH] = {"manifest_mismatch",   FLAG,
+                      "its listing says other things than its archive",                                     "manifest_mismatch",
+                      IS(FACT_YES)                                                                                                                                             },
+};
+
+static bool is_grave_kind(enum condition_kind kind)
+{
+    return kind == BYTES_CHANGED || kind == MANIFEST_MISMATCH || kind == SIGNATURE_IS_INVALID;
+}
+
+static bool flag_holds(enum condition_kind kind, const struct facts *facts)
+{
+    const struct condition_row *row = &condition_rows[kind];
+
+    if (kind == PRERELEASE)
+        return facts_is_prerelease(facts);
+    for (size_t i = 0; i < fact_row_count; i++)
+        if (!strcmp(fact_rows[i].key, row->fact))
+            return row->values >> *(const unsigned *)((const char *)facts + fact_rows[i].offset) &
+                   1;
+    return false;
+}
+
+static bool license_holds(const struct condition *condition, const struct facts *facts)
+{
+    if (!facts->license || !spdx_is_valid(facts->license))
+        return condition->has_unknown == (condition->kind == LICENSE_IN);
+    return condition->kind == LICENSE_IN
+               ? !spdx_avoids(facts->license, condition->list, condition->count)
+               : !spdx_is_allowed(facts->license, condition->list, condition->count);
+}
+
+static bool version_holds(const struct condition *condition, const struct facts *facts)
+{
+    struct semver semver;
+    bool is_semver = facts->format != FORMAT_PYPI && semver_parse(facts->version, &semver);
+
+    for (size_t i = 0; i < condition->count; i++) {
+        const struct version_range *range = &condition->ranges[i];
+
+        if (!strcmp(range->text, facts->version) ||
+            (is_semver && range->semver && semver_is_within(&semver, range->semver)) ||
+            (facts->format == FORMAT_PYPI && range->specifier &&
+             specifier_set_allows(range->specifier, facts->version, true)))
+            return true;
+    }
+    return false;
+}
+
+/* Of what was published here the name is "local", which no star means. */
+static bool upstream_holds(const struct condition *condition, const struct facts *facts)
+{
+    for (size_t i = 0; i < condition->count; i++)
+        if (facts->upstream ? glob_matches(condition->list[i], facts->upstream)
+                            : !strcmp(condition->list[i], "local"))
+            return true;
+    return false;
+}
+
+/* until_us is lowered where the condition ends earlier. */
+static bool holds(const struct condition *condition, const struct facts *facts, int64_t now_us,
+                  int64_t *until_us)
+{
+    int64_t born_us, end_us;
+
+    switch (condition_rows[condition->kind].shape) {
+    case DURATION:
+        if (!(born_us = facts_born_us(facts)))
+            return true;
+        if (__builtin_add_overflow(born_us, condition->quantity, &end_us) || end_us > TIME_MAX_US)
+            end_us = INT64_MAX; /* who says so does not mean a day */
+        if (end_us <= now_us)
+            return false;
+        if (end_us < *until_us)
+            *until_us = end_us;
+        return true;
+    case SIZE: return facts->size_bytes > condition->quantity;
+    case LICENSES: return license_holds(condition, facts);
+    case NAMES: return pattern_set_names(&condition->names, facts->format, facts->name);
+    case VERSIONS: return version_holds(condition, facts);
+    case UPSTREAMS: return upstream_holds(condition, facts);
+    default: return flag_holds(condition->kind, facts);
+    }
+}
+
+static bool all_hold(const struct conditions *conditions, const struct facts *facts, unsigned given,
+                     int64_t now_us, int64_t *until_us, bool *is_grave)
+{
+    for (size_t i = 0; i < conditions->all_count; i++) {
+        const struct condition *condition = &conditions->all[i];
+
+        if (!(given >> condition->kind & 1) || !holds(condition, facts, now_us, until_us))
+            return false;
+        *is_grave |= is_grave_kind(condition->kind);
+    }
+    return true;
+}
+
+/* A rule that names no packages is about what comes from elsewhere. */
+static bool is_about(const struct rule *rule, const struct conditions *branch,
+                     const struct facts *facts)
+{
+    return facts->upstream || rule->when.names_packages || (branch && branch->names_packages);
+}
+
+bool rule_finds(const struct rule *rule, const struct facts *facts, unsigned given, int64_t now_us,
+                int64_t *until_us, bool *is_grave)
+{
+    int64_t any_until_us = INT64_MIN;
+
+    *until_us = INT64_MAX;
+    *is_grave = false;
+    if (pattern_set_matches(&rule->except, facts->format, facts->name, facts->version) ||
+        !all_hold(&rule->when, facts, given, now_us, until_us, is_grave))
+        return false;
+    if (!rule->when.any_count)
+        return is_about(rule, NULL, facts);
+    for (size_t i = 0; i < rule->when.any_count; i++) {
+        const struct conditions *branch = &rule->when.any[i];
+        int64_t branch_until_us = INT64_MAX;
+        bool branch_is_grave = false;
+
+        if (!is_about(rule, branch, facts) ||
+            !all_hold(branch, facts, given, now_us, &branch_until_us, &branch_is_grave))
+            continue;
+        *is_grave |= branch_is_grave;
+        if (branch_until_us > any_until_us)
+            any_until_us = branch_until_us;
+    }
+    if (any_until_us < *until_us)
+        *until_us = any_until_us;
+    return any_until_us > INT64_MIN;
+}
