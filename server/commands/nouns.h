@@ -12,6 +12,7 @@ extern const struct command init_commands[];
 extern const struct command login_commands[];
 extern const struct command org_commands[];
 extern const struct command owner_commands[];
+extern const struct command policy_commands[];
 extern const struct command remove_commands[];
 extern const struct command removed_commands[];
 extern const struct command repo_commands[];

@@ -18,6 +18,7 @@ const struct command *const command_table[] = {
     source_commands,
     owner_commands,
     claim_commands,
+    policy_commands,
     remove_commands,
     restore_commands,
     removed_commands,
