@@ -7,12 +7,13 @@
 
 enum { V4_BITS_BEFORE = 96, NETWORK_TEXT_MAX = 64 };
 
-/* The IANA special-purpose registries, RFC 6890, as far as nothing public stands there.
+/* The IANA special-purpose registries, RFC 6890, as far as nothing public stands there. The networks of
+ * RFC 5737 are left out: nobody's own machines stand there either, but resolvers answer with them for
+ * what a gateway fetches from the outside.
  * 64:ff9b::/96 is judged by the IPv4 address in it, for behind NAT64 every public one looks so. */
 static const char private_networks[] =
     "0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,192.0.0.0/24,"
-    "192.0.2.0/24,192.88.99.0/24,192.168.0.0/16,198.18.0.0/15,198.51.100.0/24,203.0.113.0/24,"
-    "224.0.0.0/3,"
+    "192.88.99.0/24,192.168.0.0/16,198.18.0.0/15,224.0.0.0/3,"
     "::/96,::ffff:0:0:0/96,64:ff9b:1::/48,100::/64,2001::/23,2001:db8::/32,2002::/16,3fff::/20,"
     "5f00::/16,fc00::/7,fe80::/9,ff00::/8";
 static const unsigned char nat64[] = {0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0};

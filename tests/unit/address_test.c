@@ -40,7 +40,8 @@ static const struct {
     {"172.31.255.255",       true },
     {"172.32.0.0",           false},
     {"192.0.0.1",            true },
-    {"192.0.2.1",            true },
+    {"192.0.1.0",            false},
+    {"192.0.2.1",            false}, /* RFC 5737: of the documentation, and of gateways */
     {"192.167.255.255",      false},
     {"192.168.0.0",          true },
     {"192.169.0.0",          false},
@@ -48,6 +49,8 @@ static const struct {
     {"198.18.0.0",           true },
     {"198.19.255.255",       true },
     {"198.20.0.0",           false},
+    {"198.51.100.1",         false},
+    {"203.0.113.255",        false},
     {"223.255.255.255",      false},
     {"224.0.0.1",            true },
     {"240.0.0.1",            true },
