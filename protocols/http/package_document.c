@@ -3,6 +3,7 @@
 #include "config/clock.h"
 #include "config/log.h"
 #include "protocols/http/response.h"
+#include "storage/catalog/access.h"
 #include "storage/catalog/ingest.h"
 #include "storage/mirror/mirror.h"
 
@@ -175,4 +176,16 @@ void upstream_tell_changes(struct request *req, const struct upstream *upstream,
     if (catalog_report_listing(req->service->catalog, upstream, name, name_fold, changes, count, &err))
         log_event(LOG_ERROR, "upstream.report-failed", "upstream=%s package=%s reason=\"%s\"", upstream->name,
                   name, err.message);
+}
+
+struct first_asker upstream_asker(const struct request *req)
+{
+    return (struct first_asker){
+        .name = req->principal ? req->principal->name : NULL,
+        .peer = req->peer,
+        .request_id = req->id,
+        .token_id = req->principal ? req->principal->token_id : 0,
+        .org = req->repository->org,
+        .repository = req->repository->name,
+    };
 }

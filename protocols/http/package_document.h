@@ -6,6 +6,7 @@
 #include "protocols/http/request.h"
 #include "storage/catalog/owner.h"
 
+struct first_asker;
 struct listing_change;
 struct mirror_document;
 struct response;
@@ -41,3 +42,5 @@ enum status package_document_home(struct request *req, enum format format, const
 /* Says that an upstream's listing names other bytes than it did, where that is not told yet. */
 void upstream_tell_changes(struct request *req, const struct upstream *upstream, const char *name,
                            const char *name_fold, const struct listing_change *changes, size_t count);
+/* Who asks an upstream's file by this request. Its texts are the request's. */
+struct first_asker upstream_asker(const struct request *req);

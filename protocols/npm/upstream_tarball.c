@@ -1,4 +1,5 @@
 #include "config/clock.h"
+#include "protocols/http/package_document.h"
 #include "protocols/npm/member.h"
 #include "protocols/npm/name.h"
 #include "protocols/npm/tarball.h"
@@ -138,6 +139,7 @@ static enum status make_wish(struct request *req, const struct upstream *upstrea
         .file_kind = FILE_MAIN,
         .digest_kinds = DIGEST_SHA512 | DIGEST_SHA1,
         .inspect = inspect,
+        .asker = upstream_asker(req),
         .context = req->service->settings,
     };
     if (!out->url)

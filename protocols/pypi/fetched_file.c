@@ -1,6 +1,7 @@
 #include "protocols/pypi/fetched_file.h"
 
 #include "config/log.h"
+#include "protocols/http/package_document.h"
 #include "protocols/http/response.h"
 #include "protocols/pypi/core_metadata.h"
 #include "protocols/pypi/listing.h"
@@ -187,6 +188,7 @@ static struct mirror_wish wish_for(struct request *req, const struct upstream *u
         .file_kind = FILE_MAIN,
         .changes_listing = !*listed->sha256,
         .any_host = file->digests.kinds != 0,
+        .asker = upstream_asker(req),
         .context = req->service->settings,
     };
 

@@ -5,8 +5,11 @@
 #include "storage/catalog/blob_row.h"
 #include "storage/catalog/pin.h"
 #include "storage/catalog/writer.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/strbuf.h"
 #include "storage/metadata/db.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct group {
@@ -251,6 +254,33 @@ static enum status insert_file(struct transaction *tx, const struct ingest *inge
     return tx_add_usage(tx, ingest->upstream->org_id, 1, stage_size(ingest->stage), err);
 }
 
+/* Who brought it in, from where, and what it is. */
+static enum status record_ingest(struct transaction *tx, const struct ingest *ingest, struct error *err)
+{
+    const struct first_asker *asker = &ingest->asker;
+    const struct principal principal = {.name = asker->name ? asker->name : "mirror",
+                                        .token_id = asker->token_id};
+    const struct actor actor = {&principal, asker->peer, asker->request_id};
+    char hex[2 * SHA256_SIZE + 1], target[1024];
+    struct arena *arena = arena_new();
+    struct strbuf detail;
+    enum status rc;
+
+    digest_hex(stage_digests(ingest->stage)->sha256, SHA256_SIZE, hex);
+    strbuf_init(&detail, arena, 4096);
+    strbuf_text(&detail, "{\"upstream\":");
+    strbuf_json(&detail, ingest->upstream->name);
+    strbuf_text(&detail, ",\"file\":");
+    strbuf_json(&detail, ingest->file);
+    strbuf_format(&detail, ",\"sha256\":\"%s\",\"size\":%lld}", hex, (long long)stage_size(ingest->stage));
+    snprintf(target, sizeof target, "%s%s%s%s%s:%s@%s", asker->org ? asker->org : "", asker->org ? "/" : "",
+             asker->org ? asker->repository : "", asker->org ? " " : "", format_name(ingest->upstream->format),
+             ingest->name_norm, ingest->version);
+    rc = tx_record(tx, &actor, ingest->upstream->org_id, "package.ingested", target, detail.data, err);
+    arena_free(arena);
+    return rc;
+}
+
 static enum status keep_file(struct transaction *tx, struct ingest *ingest, struct error *err)
 {
     struct file_row row;
@@ -263,10 +293,12 @@ static enum status keep_file(struct transaction *tx, struct ingest *ingest, stru
         return rc;
     if ((rc = make_package(tx, ingest, &package_id, err)))
         return rc;
-    if ((rc = find_file(tx, ingest, package_id, &row, err)) == STATUS_NOT_FOUND)
-        rc = insert_file(tx, ingest, package_id, err);
-    else if (!rc)
+    if ((rc = find_file(tx, ingest, package_id, &row, err)) == STATUS_NOT_FOUND) {
+        if (!(rc = insert_file(tx, ingest, package_id, err)) && ingest->file_kind == FILE_MAIN)
+            rc = record_ingest(tx, ingest, err);
+    } else if (!rc) {
         rc = renew_file(tx, ingest, &row, err);
+    }
     if (rc)
         return rc;
     /* A file alone changes no listing; that a wheel has its metadata beside it does, and a digest that

@@ -31,6 +31,13 @@ enum status catalog_find_upstream_document(struct catalog *catalog, const struct
                                            const char *name_norm, struct arena *arena,
                                            struct upstream_document *out, struct error *err);
 
+/* Who asked first for what is to be kept, and where: for its audit row. All zero: the mirror itself. */
+struct first_asker {
+    const char *name, *peer, *request_id; /* as a struct actor has them */
+    int64_t token_id;
+    const char *org, *repository;
+};
+
 /* One thing to keep: a document, or a file with its version. */
 struct ingest {
     const struct upstream *upstream;
@@ -47,12 +54,13 @@ struct ingest {
     enum file_kind file_kind;
     bool changes_listing; /* what listings show of it has become known with it */
     bool with_previous; /* kept only where the ingest before it was: a sidecar */
+    struct first_asker asker;
 
     /* Filled: STATUS_OK, or why nothing was kept; the others of the group are not touched. */
     enum status rc;
     struct error error;
 };
-/* Commits them together and returns when they are durable; a document's blob_nonce and package_id are
+/* Commits them together, a main file that is new with its audit row "package.ingested", and returns when they are durable; a document's blob_nonce and package_id are
  * filled in. Only a main file is pinned. Files write their pin, or must agree with
  * it: STATUS_CONFLICT "bytes-changed", with a critical event, where they do not. STATUS_GONE "removed"
  * for a tombstoned version. */

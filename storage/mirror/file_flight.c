@@ -349,6 +349,7 @@ static void keep(struct mirror_file *file)
         .sort_key_length = file->wish.sort_key_length,
         .file_kind = file->wish.file_kind,
         .changes_listing = file->wish.changes_listing,
+        .asker = file->wish.asker,
     };
     if (file->sidecar) {
         ingest[1] = ingest[0];

@@ -118,6 +118,18 @@ void file_table_forget(struct mirror *mirror, int64_t upstream_id)
             unlist(table, file);
 }
 
+static struct first_asker copy_asker(const struct first_asker *asker, struct arena *arena)
+{
+    return (struct first_asker){
+        .name = arena_copy(arena, asker->name),
+        .peer = arena_copy(arena, asker->peer),
+        .request_id = arena_copy(arena, asker->request_id),
+        .token_id = asker->token_id,
+        .org = arena_copy(arena, asker->org),
+        .repository = arena_copy(arena, asker->repository),
+    };
+}
+
 struct mirror_file *file_new(struct mirror *mirror, struct mirror_upstream *home,
                              const struct mirror_wish *wish)
 {
@@ -136,6 +148,7 @@ struct mirror_file *file_new(struct mirror *mirror, struct mirror_upstream *home
     file->wish.file = arena_copy(arena, wish->file);
     file->wish.url = arena_copy(arena, wish->url);
     file->wish.meta = arena_copy(arena, wish->meta);
+    file->wish.asker = copy_asker(&wish->asker, arena);
     file->wish.sort_key = arena_copy_bytes(arena, wish->sort_key, wish->sort_key_length);
     if (wish->context_size)
         file->wish.context = arena_copy_bytes(arena, wish->context, wish->context_size);

@@ -93,6 +93,7 @@ struct mirror_wish {
     enum status (*inspect)(const struct mirror_wish *wish, int fd, int64_t size, struct arena *arena,
                            const char **sidecar_suffix, const void **sidecar, size_t *sidecar_length,
                            struct error *err);
+    struct first_asker asker;  /* whoever is first */
     const void *context; /* the protocol's own, for inspect */
     size_t context_size; /* so much of it is copied; 0: it must live until the flight has ended */
 };

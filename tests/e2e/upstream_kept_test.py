@@ -2,6 +2,8 @@
 against it and told."""
 
 import json
+import hashlib
+import json
 import urllib.parse
 
 import pytest
@@ -33,8 +35,8 @@ class Npm:
     def digest(self, page):
         return page.json()["versions"]["1.0.0"]["dist"]["integrity"]
 
-    def file(self, server):
-        return server.get(f"{server.npm}/victim/-/victim-1.0.0.tgz")
+    def file(self, server, **more):
+        return server.get(f"{server.npm}/victim/-/victim-1.0.0.tgz", **more)
 
 
 class Pypi:
@@ -53,9 +55,9 @@ class Pypi:
         [file] = page.json()["files"]
         return file["hashes"]["sha256"]
 
-    def file(self, server):
+    def file(self, server, **more):
         [file] = self.page(server).json()["files"]
-        return server.get(urllib.parse.urljoin(f"{server.pypi}/simple/victim/", file["url"]))
+        return server.get(urllib.parse.urljoin(f"{server.pypi}/simple/victim/", file["url"]), **more)
 
 
 @pytest.fixture(params=[Npm, Pypi], ids=["npm", "pypi"])
@@ -122,6 +124,31 @@ def test_a_listing_that_changed_raises_one_alarm_and_the_first_bytes_are_served(
         server.restart()
     assert recorded(server, "upstream.bytes-changed") == [told]
     server.verify()
+
+
+def test_whoever_asks_first_for_a_file_is_recorded_with_it(new_server, upstream, kind):
+    content = kind.add("first")
+    server = start(new_server, kind)
+    wrong = upstream.lie("*victim-1.0.0*", lies.wrong_bytes())
+    assert kind.file(server).status == 502
+    wrong.stop()
+    server.restart()
+    assert not recorded(server, "package.ingested")
+    for path, body in (("accounts", {"name": "ann"}),
+                       ("grants", {"subject": "ann", "role": "reader", "repository": "acme/main"})):
+        assert server.post(f"/api/v1/{path}", json.dumps(body).encode()).status == 201
+    token = server.post("/api/v1/tokens", b'{"for": "ann"}').json()["token"]
+    first = kind.file(server, token=token)
+    assert first.status == 200 and first.body == content
+    [row] = until(lambda: recorded(server, "package.ingested"), "the row")
+    assert row["target"] == f"acme/main {kind.format}:victim@1.0.0" and row["peer"] == "127.0.0.1"
+    assert row["actor"] == "ann" and row["request"]
+    assert row["detail"]["upstream"] == kind.format and row["detail"]["size"] == len(content)
+    assert row["detail"]["sha256"] == hashlib.sha256(content).hexdigest()
+    for _ in range(2):
+        assert kind.file(server).body == content
+        server.restart()
+    assert recorded(server, "package.ingested") == [row]
 
 
 # Signing keys, and what is attested.
