@@ -19,6 +19,7 @@ extern const struct command repo_commands[];
 extern const struct command restore_commands[];
 extern const struct command routes_commands[];
 extern const struct command serve_commands[];
+extern const struct command setup_commands[];
 extern const struct command source_commands[];
 extern const struct command status_commands[];
 extern const struct command token_commands[];

@@ -10,6 +10,7 @@ const struct command *const command_table[] = {
     routes_commands,
     version_commands,
     login_commands,
+    setup_commands,
     whoami_commands,
     status_commands,
     org_commands,
