@@ -127,14 +127,13 @@ static bool holds(const struct condition *condition, const struct facts *facts, 
 }
 
 static bool all_hold(const struct conditions *conditions, const struct facts *facts, unsigned given,
-                     int64_t now_us, int64_t *until_us, bool *is_grave)
+                     int64_t now_us, int64_t *until_us)
 {
     for (size_t i = 0; i < conditions->all_count; i++) {
         const struct condition *condition = &conditions->all[i];
 
         if (!(given >> condition->kind & 1) || !holds(condition, facts, now_us, until_us))
             return false;
-        *is_grave |= is_grave_kind(condition->kind);
     }
     return true;
 }
@@ -147,30 +146,42 @@ static bool is_about(const struct rule *rule, const struct conditions *branch,
 }
 
 bool rule_finds(const struct rule *rule, const struct facts *facts, unsigned given, int64_t now_us,
-                int64_t *until_us, bool *is_grave)
+                int64_t *until_us)
 {
     int64_t any_until_us = INT64_MIN;
 
     *until_us = INT64_MAX;
-    *is_grave = false;
     if (pattern_set_matches(&rule->except, facts->format, facts->name, facts->version) ||
-        !all_hold(&rule->when, facts, given, now_us, until_us, is_grave))
+        !all_hold(&rule->when, facts, given, now_us, until_us))
         return false;
     if (!rule->when.any_count)
         return is_about(rule, NULL, facts);
     for (size_t i = 0; i < rule->when.any_count; i++) {
         const struct conditions *branch = &rule->when.any[i];
         int64_t branch_until_us = INT64_MAX;
-        bool branch_is_grave = false;
 
-        if (!is_about(rule, branch, facts) ||
-            !all_hold(branch, facts, given, now_us, &branch_until_us, &branch_is_grave))
-            continue;
-        *is_grave |= branch_is_grave;
-        if (branch_until_us > any_until_us)
+        if (is_about(rule, branch, facts) &&
+            all_hold(branch, facts, given, now_us, &branch_until_us) &&
+            branch_until_us > any_until_us)
             any_until_us = branch_until_us;
     }
     if (any_until_us < *until_us)
         *until_us = any_until_us;
     return any_until_us > INT64_MIN;
+}
+
+static bool any_grave(const struct conditions *conditions, const struct facts *facts)
+{
+    for (size_t i = 0; i < conditions->all_count; i++)
+        if (is_grave_kind(conditions->all[i].kind) && flag_holds(conditions->all[i].kind, facts))
+            return true;
+    for (size_t i = 0; i < conditions->any_count; i++)
+        if (any_grave(&conditions->any[i], facts))
+            return true;
+    return false;
+}
+
+bool rule_is_grave(const struct rule *rule, const struct facts *facts)
+{
+    return any_grave(&rule->when, facts);
 }

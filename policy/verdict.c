@@ -116,7 +116,10 @@ static bool find_at(const struct policy *policy, size_t index, const struct fact
     out->rule = rule->name;
     out->action = rule->action;
     out->say = rule->say;
-    return rule_finds(rule, facts, given, now_us, &out->until_us, &out->is_grave);
+    if (!rule_finds(rule, facts, given, now_us, &out->until_us))
+        return false;
+    out->is_grave = rule_is_grave(rule, facts);
+    return true;
 }
 
 void verdict_take_given(const struct policy *policy, const char *repository,

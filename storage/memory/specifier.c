@@ -118,20 +118,26 @@ static struct pypi_version without_local(struct pypi_version version)
     return version;
 }
 
-/* Epoch and release alone. */
-static struct pypi_version base_of(struct pypi_version version)
+/* 1.0rc1 and 1.0rc1.post1 are pre-releases of 1.0. */
+static bool is_prerelease_of(struct pypi_version version, const struct pypi_version *of)
 {
+    if (!pypi_version_is_prerelease(&version) || pypi_version_is_prerelease(of))
+        return false;
     version = without_local(version);
+    version.is_post &= version.pre == PYPI_FINAL;
     version.pre = PYPI_FINAL;
-    version.is_post = version.is_dev = false;
-    return version;
+    version.is_dev = false;
+    return !pypi_version_compare(&version, of);
 }
 
-static bool have_one_base(const struct pypi_version *a, const struct pypi_version *b)
+/* 1.0.post1 is a post-release of 1.0. */
+static bool is_postrelease_of(struct pypi_version version, const struct pypi_version *of)
 {
-    struct pypi_version a_base = base_of(*a), b_base = base_of(*b);
-
-    return !pypi_version_compare(&a_base, &b_base);
+    if (!version.is_post || of->is_post)
+        return false;
+    version = without_local(version);
+    version.is_post = version.is_dev = false;
+    return !pypi_version_compare(&version, of);
 }
 
 static bool is_equal(const struct clause *clause, const struct pypi_version *version)
@@ -167,13 +173,8 @@ static bool holds(const struct clause *clause, const struct pypi_version *versio
     case COMPATIBLE: return order >= 0 && is_compatible(clause, version);
     case AT_MOST: return order <= 0;
     case AT_LEAST: return order >= 0;
-    case BELOW: /* 1.0rc1 is not below 1.0 */
-        return order < 0 &&
-               (pypi_version_is_prerelease(&clause->version) ||
-                !pypi_version_is_prerelease(version) || !have_one_base(version, &clause->version));
-    default: /* nor is 1.0.post1 or 1.0+local above it */
-        return order > 0 && (clause->version.is_post || !version->is_post ||
-                             !have_one_base(version, &clause->version));
+    case BELOW: return order < 0 && !is_prerelease_of(*version, &clause->version);
+    default: return order > 0 && !is_postrelease_of(*version, &clause->version);
     }
 }
 
