@@ -3,6 +3,7 @@
 #include "config/log.h"
 #include "storage/blobs/blob_store.h"
 #include "storage/catalog/eviction.h"
+#include "storage/catalog/exception.h"
 #include "storage/catalog/fetch_count.h"
 #include "storage/catalog/hold.h"
 #include "storage/catalog/noted.h"
@@ -40,6 +41,17 @@ static void write_notes(struct jobs *jobs)
 
     if (catalog_write_holds(jobs->catalog, &err) || catalog_write_fetches(jobs->catalog, &err))
         log_event(LOG_WARN, "policy.not-noted", "reason=\"%s\"", err.message);
+}
+
+static void announce_endings(struct jobs *jobs)
+{
+    struct error err;
+    int64_t count;
+
+    if (catalog_announce_endings(jobs->catalog, &count, &err))
+        log_event(LOG_WARN, "exception.not-announced", "reason=\"%s\"", err.message);
+    else if (count)
+        log_event(LOG_INFO, "exception.ending", "exceptions=%lld", (long long)count);
 }
 
 static void forget_wakers(struct jobs *jobs)
@@ -160,6 +172,7 @@ static void *run(void *context)
     clean_up(jobs);
     do {
         write_notes(jobs);
+        announce_endings(jobs);
         note_token_uses(jobs);
         sweep(jobs);
         make_room(jobs, watch_disk(jobs));

@@ -23,6 +23,7 @@ CREATE TABLE request(id PK64, org_id I64 NOT NULL REFERENCES org(id), number I64
   created_us I64 NOT NULL, decided_us I64 NOT NULL DEFAULT 0, decided_by I64, comment TXT,
   exception_id I64 REFERENCES exception(id), UNIQUE(org_id, number)) PLAIN;
 CREATE UNIQUE INDEX request_open ON request(org_id, format, name_fold, version) WHERE state = 1;
+CREATE INDEX request_exception ON request(exception_id) WHERE exception_id IS NOT NULL;
 CREATE TABLE request_reason(request_id I64 NOT NULL REFERENCES request(id), account_id I64 NOT NULL,
   reason TXT NOT NULL, at_us I64 NOT NULL, PRIMARY KEY(request_id, account_id)) ROWLESS;
 -- Versions that were held back from somebody, without being fetched. verdict: 1 held, 2 denied. until_us: when it
