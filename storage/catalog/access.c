@@ -166,16 +166,23 @@ static bool glob_is_in_org(const char *glob, const char *org)
     return glob_matches(first, org);
 }
 
+/* A glob over all repositories of the org. */
+static bool glob_is_of_whole_org(const char *glob, const char *org)
+{
+    const char *rest = strchr(glob, '/');
+
+    return glob_is_in_org(glob, org) &&
+           (!strcmp(glob, "**") || (rest && (!strcmp(rest, "/*") || !strcmp(rest, "/**"))));
+}
+
 static bool token_covers_org(const struct principal *principal, const char *org, bool as_a_whole)
 {
     if (!principal->repositories)
         return true;
     for (size_t i = 0; i < principal->repository_count; i++) {
-        const char *glob = principal->repositories[i], *rest = strchr(glob, '/');
-        bool is_whole =
-            !strcmp(glob, "**") || (rest && (!strcmp(rest, "/*") || !strcmp(rest, "/**")));
+        const char *glob = principal->repositories[i];
 
-        if (glob_is_in_org(glob, org) && (is_whole || !as_a_whole))
+        if (as_a_whole ? glob_is_of_whole_org(glob, org) : glob_is_in_org(glob, org))
             return true;
     }
     return false;
@@ -194,7 +201,9 @@ bool access_allows_org(const struct principal *principal, const char *org, enum 
             continue;
         if (grant->effect == GRANT_DENY)
             return false;
-        is_allowed = true;
+        /* What is allowed for a part of the org is not for the org. */
+        is_allowed |=
+            glob_is_of_whole_org(grant->repository, org) && !strcmp(grant->package, "**");
     }
     return is_allowed;
 }

@@ -71,7 +71,8 @@ bool access_allows(const struct principal *principal, const struct repository *r
                    const char *package, enum action action);
 /* Whether he may know that the repository exists: any action, on any package of it. */
 bool access_sees(const struct principal *principal, const struct repository *repository);
-/* An action on an org as a whole, such as ORG_ADMIN. */
+/* An action on an org as a whole, such as ORG_ADMIN: given by grants on all of its repositories and
+ * packages alone, refused by any. */
 bool access_allows_org(const struct principal *principal, const char *org, enum action action);
 /* What concerns the instance as a whole: its owner, with a token that restricts nothing. */
 bool access_allows_instance(const struct principal *principal);

@@ -62,6 +62,34 @@ static void a_grant_allows_what_it_names_and_nothing_else(void **state)
     assert_false(access_allows_org(&ana, "acme", ORG_ADMIN));
 }
 
+/* Who may decide for one repository's packages decides nothing that counts in all of them. */
+static void an_org_as_a_whole_is_not_given_by_a_part_of_it(void **state)
+{
+    static const struct {
+        const char *repository, *package;
+        bool is_whole;
+    } rows[] = {
+        {"acme/*",    "**",      true },
+        {"acme/**",   "**",      true },
+        {"**",        "**",      true },
+        {"acme/main", "**",      false},
+        {"acme/m*",   "**",      false},
+        {"acme/*",    "@acme/*", false},
+        {"globex/*",  "**",      false},
+    };
+
+    (void)state;
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        const struct grant grant = {.actions = EXCEPTION_APPROVE,
+                                    .repository = rows[row].repository,
+                                    .package = rows[row].package,
+                                    .effect = GRANT_ALLOW};
+        const struct principal bob = {.name = "bob", .grants = &grant, .grant_count = 1, .actions = ACTIONS_ALL};
+
+        assert_int_equal(access_allows_org(&bob, "acme", EXCEPTION_APPROVE), rows[row].is_whole);
+    }
+}
+
 static void a_deny_wins_over_every_allow(void **state)
 {
     const struct grant grants[] = {
@@ -135,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_star_stays_within_its_segment),
         cmocka_unit_test(a_grant_allows_what_it_names_and_nothing_else),
+        cmocka_unit_test(an_org_as_a_whole_is_not_given_by_a_part_of_it),
         cmocka_unit_test(a_deny_wins_over_every_allow),
         cmocka_unit_test(a_token_never_does_more_than_its_restriction),
         cmocka_unit_test(a_glob_may_name_its_format),
