@@ -125,6 +125,9 @@ static enum status check_access(const struct pattern *pattern, struct error *err
         return STATUS_OK;
     case MAY_ADMIN_ORG:
     case MAY_AUDIT:
+    case MAY_READ_POLICY:
+    case MAY_WRITE_POLICY:
+    case MAY_APPROVE:
         if (!has_org)
             return bad_pattern(err, pattern->mount, text, "has no :org to ask about");
         return STATUS_OK;

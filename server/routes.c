@@ -24,6 +24,9 @@ static const char *const access_names[] = {
     [MAY_ADMIN_REPOSITORY] = "admin-repository",
     [MAY_ADMIN_ORG] = "admin-org",
     [MAY_AUDIT] = "audit",
+    [MAY_READ_POLICY] = "read-policy",
+    [MAY_WRITE_POLICY] = "write-policy",
+    [MAY_APPROVE] = "approve",
     [MAY_ADMIN_INSTANCE] = "admin-instance",
     [HANDLER_DECIDES] = "handler-decides",
 };

@@ -16,6 +16,9 @@ enum access {
     MAY_ADMIN_REPOSITORY, /* repo:admin */
     MAY_ADMIN_ORG, /* org:admin on the :org of the path, or of whatever the handler names */
     MAY_AUDIT,     /* audit:read on the :org of the path */
+    MAY_READ_POLICY,  /* policy:read on it */
+    MAY_WRITE_POLICY, /* policy:write */
+    MAY_APPROVE,      /* exception:approve */
     MAY_ADMIN_INSTANCE,   /* the instance's owner */
     HANDLER_DECIDES, /* only /api/v1: the object is named in the body; the handler asks access_check */
 };

@@ -36,6 +36,19 @@ enum status admin_remove_version(struct request *req, struct response *res);
 enum status admin_restore_version(struct request *req, struct response *res);
 enum status admin_list_removed(struct request *req, struct response *res);
 
+enum status admin_get_policy(struct request *req, struct response *res);
+enum status admin_set_policy(struct request *req, struct response *res);
+enum status admin_list_policies(struct request *req, struct response *res);
+enum status admin_list_holds(struct request *req, struct response *res);
+enum status admin_list_fetches(struct request *req, struct response *res);
+enum status admin_create_requests(struct request *req, struct response *res);
+enum status admin_list_requests(struct request *req, struct response *res);
+enum status admin_get_request(struct request *req, struct response *res);
+enum status admin_approve_request(struct request *req, struct response *res);
+enum status admin_deny_request(struct request *req, struct response *res);
+enum status admin_list_exceptions(struct request *req, struct response *res);
+enum status admin_end_exception(struct request *req, struct response *res);
+
 enum status admin_create_account(struct request *req, struct response *res);
 enum status admin_list_accounts(struct request *req, struct response *res);
 enum status admin_whoami(struct request *req, struct response *res);

@@ -176,6 +176,9 @@ static enum status check_access(struct request *req, struct response *res)
     case MAY_ADMIN_REPOSITORY: return check_repository(req, res, REPO_ADMIN);
     case MAY_ADMIN_ORG: return check_org(req, res, ORG_ADMIN);
     case MAY_AUDIT: return check_org(req, res, AUDIT_READ);
+    case MAY_READ_POLICY: return check_org(req, res, POLICY_READ);
+    case MAY_WRITE_POLICY: return check_org(req, res, POLICY_WRITE);
+    case MAY_APPROVE: return check_org(req, res, EXCEPTION_APPROVE);
     case MAY_ADMIN_INSTANCE:
         if (is_anonymous(req))
             return needs_sign_in(req, res);

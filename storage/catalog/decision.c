@@ -109,9 +109,8 @@ static enum status check_own(struct transaction *tx, struct deciding *deciding, 
     return STATUS_OK;
 }
 
-/* "FILE DIGEST" for each digest that the facts of the request name. */
-static enum status read_bytes(const char *facts, struct arena *arena, const char **out,
-                              struct error *err)
+enum status request_bytes(const char *facts, struct arena *arena, const char **out,
+                          struct error *err)
 {
     struct strbuf bytes;
     enum status rc;
@@ -186,7 +185,7 @@ static enum status make_exception(struct deciding *deciding, bool is_own, struct
         .not_after_us = decision->not_after_us,
     };
     if (decision->scope == SCOPE_VERSION &&
-        (rc = read_bytes(request->facts, deciding->arena, &exception->bytes, err)))
+        (rc = request_bytes(request->facts, deciding->arena, &exception->bytes, err)))
         return rc;
     if ((rc = check_rules(deciding, err)))
         return rc;

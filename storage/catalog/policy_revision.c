@@ -125,14 +125,14 @@ enum status catalog_find_policy(struct catalog *catalog, int64_t org_id, int64_t
     return rc;
 }
 
-enum status catalog_list_policies(struct catalog *catalog, int64_t org_id, size_t limit,
-                                  struct arena *arena, struct policy_revision **out, size_t *count,
-                                  struct error *err)
+enum status catalog_list_policies(struct catalog *catalog, int64_t org_id, int64_t before,
+                                  size_t limit, struct arena *arena, struct policy_revision **out,
+                                  size_t *count, struct error *err)
 {
     static const char LIST[] =
         "SELECT p.number, p.reason, a.name, p.created_us, NULL FROM policy_revision p"
-        " JOIN account a ON a.id = p.by_account WHERE p.org_id = ?1 ORDER BY p.number DESC LIMIT "
-        "?2";
+        " JOIN account a ON a.id = p.by_account WHERE p.org_id = ?1 AND p.number < ?2"
+        " ORDER BY p.number DESC LIMIT ?3";
     struct reading reading;
     enum status rc;
 
@@ -141,7 +141,8 @@ enum status catalog_list_policies(struct catalog *catalog, int64_t org_id, size_
     if ((rc = reading_begin(catalog, LIST, &reading, err)))
         return rc;
     db_bind_int(reading.query, 1, org_id);
-    db_bind_int(reading.query, 2, (int64_t)limit);
+    db_bind_int(reading.query, 2, before ? before : INT64_MAX);
+    db_bind_int(reading.query, 3, (int64_t)limit);
     while (!(rc = db_next_row(reading.query, err)))
         read_revision(reading.query, arena, &(*out)[(*count)++]);
     reading_end(&reading);

@@ -20,7 +20,7 @@ enum status catalog_set_policy(struct catalog *catalog, const struct actor *acto
 /* number 0: the one that holds. STATUS_NOT_FOUND without one. */
 enum status catalog_find_policy(struct catalog *catalog, int64_t org_id, int64_t number,
                                 struct arena *arena, struct policy_revision *out, struct error *err);
-/* Newest first, without texts. */
-enum status catalog_list_policies(struct catalog *catalog, int64_t org_id, size_t limit,
-                                  struct arena *arena, struct policy_revision **out, size_t *count,
-                                  struct error *err);
+/* Newest first, without texts, before this number (0: from the top). */
+enum status catalog_list_policies(struct catalog *catalog, int64_t org_id, int64_t before,
+                                  size_t limit, struct arena *arena, struct policy_revision **out,
+                                  size_t *count, struct error *err);

@@ -68,6 +68,10 @@ enum status catalog_list_requesters(struct catalog *catalog, int64_t org_id, int
                                     struct arena *arena, struct requester **out, size_t *count,
                                     struct error *err);
 
+/* "FILE DIGEST" lines: a digest each that the facts of a version's files name, as exceptions keep them. */
+enum status request_bytes(const char *facts, struct arena *arena, const char **out,
+                          struct error *err);
+
 struct decision {
     const struct actor *actor;
     int64_t org_id, number;

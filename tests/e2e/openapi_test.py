@@ -201,6 +201,26 @@ def test_answers_are_as_described(server):
     ask("POST", restorations, thing, 404, **place)
     ask("POST", removals, thing | {"reason": "secret", "now": True}, 200, **place)
     ask("POST", restorations, thing, 410, **place)
+    policy = "/orgs/{org}/policy"
+    assert ask("GET", policy, org="acme", expected=200)["revision"] == 0
+    ask("PUT", policy, {"text": "mode: audit\n", "reason": "to begin with"}, 201, org="acme")
+    ask("PUT", policy, {"text": "mood: audit\n"}, 422, org="acme")
+    assert ask("GET", policy, org="acme", expected=200)["text"] == "mode: audit\n"
+    assert ask("GET", policy + "/revisions", org="acme", expected=200)["items"][0]["reason"] == "to begin with"
+    ask("GET", policy, query="?revision=9", org="acme", expected=404)
+    for name in ("holds", "requests", "exceptions"):
+        assert ask("GET", f"/orgs/{{org}}/{name}", org="acme", expected=200)["items"] == []
+    ask("GET", "/orgs/{org}/fetches", query="?package=npm:thing", org="acme", expected=200)
+    ask("GET", "/orgs/{org}/fetches", org="acme", expected=400)
+    wish = {"repository": "main", "reason": "needed"}
+    ask("POST", "/orgs/{org}/requests", wish | {"purl": "npm:thing"}, 400, org="acme")
+    ask("POST", "/orgs/{org}/requests", wish | {"purl": "npm:thing@1.0.0"}, 409, org="acme")
+    request = "/orgs/{org}/requests/{id}"
+    ask("GET", request, org="acme", id=9, expected=404)
+    ask("POST", request + "/approve", {"comment": "c"}, 400, org="acme", id=9)
+    ask("POST", request + "/approve", {"comment": "c", "expires_in": 60}, 404, org="acme", id=9)
+    ask("POST", request + "/deny", {"comment": "c"}, 404, org="acme", id=9)
+    ask("POST", "/orgs/{org}/exceptions/{id}/end", {}, 404, org="acme", id=9)
     ask("GET", "/orgs/{org}/audit", org="globex", expected=200)
     ask("GET", "/audit", expected=200)
     assert ask.seen == described()
@@ -215,6 +235,6 @@ def test_a_body_that_the_page_refuses_is_refused(server):
                 continue
             schema = resolve(body["content"]["application/json"]["schema"])
             assert schema["additionalProperties"] is False
-            answer = server.http(method.upper(), "/api/v1" + path.format(org="acme", repo="main", upstream="partner"),
+            answer = server.http(method.upper(), "/api/v1" + path.format(org="acme", repo="main", upstream="partner", id=1),
                                  json.dumps({"misspelt": 1}).encode())
             assert answer.status == 400, f"{method} {path}: {answer}"

@@ -34,7 +34,8 @@ THERE = {
 }
 # Of these there is none on a server without upstreams.
 EMPTY = {"/npm/:org/:repo/-/npm/v1/keys", "/npm/:org/:repo/-/npm/v1/attestations/:package",
-         "/npm/:org/:repo/npm/:org_again/:repo_again/-/npm/v1/attestations/:package"}
+         "/npm/:org/:repo/npm/:org_again/:repo_again/-/npm/v1/attestations/:package",
+         "/api/v1/orgs/:org/requests/:id"}
 # In these mounts a package's files are called otherwise.
 THERE_IN = {
     "pypi": {"file": "hello-1.0.0-py3-none-any.whl", "digest": WHEEL.sha256},
@@ -51,6 +52,13 @@ NAMED_ELSEWHERE = {
     ("GET", "/api/v1/orgs/:org/repositories/:repo/removals"): ("", None),
     ("POST", "/api/v1/orgs/:org/repositories/:repo/restorations"):
         ("", {"package": "artifact:hello", "version": "9.9.9"}),
+    ("GET", "/api/v1/orgs/:org/holds"): ("", None),
+    ("GET", "/api/v1/orgs/:org/fetches"): ("?package=npm:hello", None),
+    ("POST", "/api/v1/orgs/:org/requests"):
+        ("", {"purl": "npm:hello@1.0.0", "repository": "{repo}", "reason": "walls"}),
+    ("GET", "/api/v1/orgs/:org/requests"): ("", None),
+    ("GET", "/api/v1/orgs/:org/requests/:id"): ("", None),
+    ("GET", "/api/v1/orgs/:org/exceptions"): ("", None),
     ("GET", "/api/v1/grants"): ("?org={org}", None),
     ("POST", "/api/v1/grants"): ("", {"subject": "stan", "role": "reader", "repository": "{org}/{repo}"}),
     ("DELETE", "/api/v1/grants/:id"): ("", None),
