@@ -206,6 +206,8 @@ static bool send_arriving(struct connection *connection, const struct strbuf *he
         if (mirror_file_wait(res->arriving, at, &available, NULL))
             return false;
         available = available < end ? available : end;
+        if (available == end && res->may_end && !res->may_end(res->may_end_context))
+            return false;
         if (!connection_send_file(connection, head->data, head_length, res->fd, at, available - at))
             return false;
         head_length = 0;

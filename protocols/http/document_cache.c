@@ -1,5 +1,6 @@
 #include "protocols/http/document_cache.h"
 
+#include "config/clock.h"
 #include "storage/catalog/catalog.h" /* digest_sha256(), which is part of its face */
 #include "storage/memory/gzip.h"
 #include "storage/memory/secret.h"
@@ -452,6 +453,20 @@ void document_set_fresh(const struct document *document, int64_t until_us)
     struct kept *kept = (struct kept *)(uintptr_t)document;
 
     atomic_store(&kept->document.fresh_until_us, until_us);
+}
+
+void document_set_end(const struct document *document, int64_t at_us)
+{
+    struct kept *kept = (struct kept *)(uintptr_t)document;
+
+    atomic_store(&kept->document.ends_us, at_us);
+}
+
+bool document_has_ended(const struct document *document)
+{
+    int64_t at_us = document->ends_us;
+
+    return at_us && clock_now_us() >= at_us;
 }
 
 void document_cache_drop(struct document_cache *cache, const struct document_key *key,

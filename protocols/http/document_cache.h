@@ -2,6 +2,7 @@
  * once. Shared by all threads; locked inside, by shards. Storage spec 1.7, L1. */
 #pragma once
 #include "config/error.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct document {
     size_t gzip_length;
     int64_t modified_us; /* 0: not known */
     _Atomic int64_t fresh_until_us; /* of what came from an upstream; 0: exact, until it is forgotten */
+    _Atomic int64_t ends_us; /* when it is wrong by itself, as at the end of a cooldown; 0: never */
 };
 
 struct document_key {
@@ -35,6 +37,10 @@ enum document_kind {
     DOCUMENT_PYPI_ROOT_HTML,
     DOCUMENT_PYPI_ROOT_JSON,
     DOCUMENT_ARTIFACT_VERSION,
+    DOCUMENT_NPM_FULL_PLAIN, /* without what npm before 10.9 misreads */
+    DOCUMENT_NPM_ABBREVIATED_PLAIN,
+    DOCUMENT_NPM_VERDICTS, /* what policy says of the package's files; see verdicts.h */
+    DOCUMENT_PYPI_VERDICTS,
 };
 
 struct document_cache *document_cache_new(size_t max_bytes);
@@ -54,6 +60,9 @@ enum status document_cache_get(struct document_cache *cache, const struct docume
 void document_release(const struct document *document);
 /* Moves the time on until which it may be served without asking its upstream again. */
 void document_set_fresh(const struct document *document, int64_t until_us);
+/* Has it be rendered anew from that moment on. */
+void document_set_end(const struct document *document, int64_t at_us);
+bool document_has_ended(const struct document *document);
 /* Forgets this document, where it is still the one that is kept. */
 void document_cache_drop(struct document_cache *cache, const struct document_key *key,
                          const struct document *document);

@@ -146,13 +146,16 @@ enum status package_document_get(const struct package_rendering *how, struct res
     struct home found;
     enum status rc = document_cache_get(cache, &key, make, &making, out, &req->error);
 
-    if (!rc && !making.is_made && is_over(*out) && !renew(how, res, *out)) {
+    if (!rc && !making.is_made &&
+        (document_has_ended(*out) || (is_over(*out) && !renew(how, res, *out)))) {
         document_cache_drop(cache, &key, *out);
         document_release(*out);
         rc = document_cache_get(cache, &key, make, &making, out, &req->error);
     }
     if (!rc && making.is_made && making.fresh_until_us)
         document_set_fresh(*out, making.fresh_until_us);
+    if (!rc && making.is_made && how->ends_us && *how->ends_us)
+        document_set_end(*out, *how->ends_us);
     if (!rc && making.is_stale)
         warn_of_age(req, res, true);
     if (rc == STATUS_NOT_FOUND && !making.is_made &&

@@ -18,6 +18,7 @@ struct package_rendering {
     int kind; /* enum document_kind */
     const char *name, *name_norm;
     void *context;
+    int64_t *ends_us; /* set by upstream: when the document is wrong by itself; NULL: never */
     /* From rows. repository is where the package lives; links lead to req->repository. */
     enum status (*local)(void *context, const struct repository *repository, struct strbuf *out,
                          int64_t *modified_us, struct error *err);

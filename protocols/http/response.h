@@ -27,6 +27,9 @@ struct response {
                              which reads no answer before */
     const struct document *document; /* a reference held until response_release() */
     char *inflated;                  /* freed by response_release() */
+    /* Asked before the last piece of what arrives is sent: false cuts the answer. NULL: it may. */
+    bool (*may_end)(void *context);
+    void *may_end_context;
     struct mirror_file *arriving; /* fd grows still: mirror_file_wait() says how far it may be sent, and
                                      a failure of it cuts the connection. Closed by
                                      response_release(), which leaves fd alone then */

@@ -11,6 +11,7 @@ struct npm_entry {
     struct json_range range; /* of its value in the document */
     int64_t time_us;
     bool is_gone;
+    bool is_held; /* gone, because policy holds it back */
     uint32_t hash;
 };
 

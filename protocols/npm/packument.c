@@ -11,6 +11,7 @@
 #include "storage/memory/strbuf.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char ABBREVIATED_TYPE[] = "application/vnd.npm.install-v1+json";
@@ -22,6 +23,8 @@ struct rendering {
     struct request *req;
     const char *name;
     enum npm_form form;
+    bool with_restrictions;
+    int64_t ends_us;
     struct strbuf tags, versions, times, hoisted;
     const char *latest;
     const char *maintainers; /* of whoever published first */
@@ -203,7 +206,8 @@ static enum status render_upstream(void *context, const struct upstream *upstrea
     struct rendering *rendering = context;
 
     return npm_upstream_render(rendering->req, upstream, document, rendering->name, rendering->form,
-                               out, modified_us, err);
+                               rendering->with_restrictions, out, modified_us, &rendering->ends_us,
+                               err);
 }
 
 /* `npm publish` looks first which versions there are. That must not make an upstream the owner of a
@@ -219,14 +223,35 @@ static bool is_look_before_publish(struct request *req, const char *name)
            home.kind == HOME_UNOWNED;
 }
 
+/* npm before 10.9 may choose a version that it is told is restricted: C6. */
+static bool misreads_restrictions(struct request *req)
+{
+    const char *agent = request_header(req, "User-Agent");
+    int major, minor;
+
+    return agent && sscanf(agent, "npm/%d.%d", &major, &minor) == 2 &&
+           (major < 10 || (major == 10 && minor < 9));
+}
+
+static int kind_of(const struct rendering *rendering)
+{
+    if (rendering->with_restrictions)
+        return rendering->form == NPM_FULL ? DOCUMENT_NPM_FULL : DOCUMENT_NPM_ABBREVIATED;
+    return rendering->form == NPM_FULL ? DOCUMENT_NPM_FULL_PLAIN : DOCUMENT_NPM_ABBREVIATED_PLAIN;
+}
+
 enum status npm_get_packument(struct request *req, struct response *res)
 {
     const char *name = request_param(req, "package");
-    struct rendering rendering = {.req = req, .name = name, .form = asked_form(req)};
+    struct rendering rendering = {.req = req,
+                                  .name = name,
+                                  .form = asked_form(req),
+                                  .with_restrictions = !misreads_restrictions(req)};
     const struct package_rendering made = {
         .req = req,
         .format = FORMAT_NPM,
-        .kind = rendering.form == NPM_FULL ? DOCUMENT_NPM_FULL : DOCUMENT_NPM_ABBREVIATED,
+        .kind = kind_of(&rendering),
+        .ends_us = &rendering.ends_us,
         .name = name,
         .name_norm = name,
         .context = &rendering,
@@ -251,6 +276,7 @@ struct tags_rendering {
     struct request *req;
     const char *name;
     struct strbuf *out;
+    int64_t ends_us;
 };
 
 static enum status render_one_tag(void *context, const struct tag *tag, struct error *err)
@@ -287,11 +313,13 @@ static enum status render_upstream_tags(void *context, const struct upstream *up
 {
     struct tags_rendering *rendering = context;
     struct npm_upstream_packument packument;
+    struct package_verdicts verdicts;
     enum status rc;
 
     if ((rc = npm_upstream_open(rendering->req, upstream, document, rendering->name, &packument,
-                                err)))
+                                &verdicts, err)))
         return rc;
+    rendering->ends_us = verdicts.changes_us;
     npm_upstream_show_tags(&packument, out);
     *modified_us = npm_upstream_time(&packument, "modified", 0);
     return STATUS_OK;
@@ -304,6 +332,7 @@ enum status npm_get_tags(struct request *req, struct response *res)
         .req = req,
         .format = FORMAT_NPM,
         .kind = DOCUMENT_NPM_TAGS,
+        .ends_us = &rendering.ends_us,
         .name = rendering.name,
         .name_norm = rendering.name,
         .context = &rendering,

@@ -32,11 +32,13 @@ static enum status find_listing(struct request *req, const struct upstream *upst
                                 const char *version, struct npm_listing *out)
 {
     struct npm_upstream_packument packument;
+    struct package_verdicts verdicts;
     const struct npm_entry *entry;
     struct reader *reader;
     enum status rc;
 
-    if ((rc = npm_upstream_open(req, upstream, document, name, &packument, &req->error)))
+    if ((rc = npm_upstream_open(req, upstream, document, name, &packument, &verdicts,
+                                &req->error)))
         return rc;
     entry = npm_entries_find(&packument.versions, version);
     if (!entry || entry->is_gone)

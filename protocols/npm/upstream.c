@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+enum { RESTRICTION_MAX = 300 };
+
 /* 2.2: a scoped name is one segment. */
 static const char *document_path(struct arena *arena, const char *name)
 {
@@ -36,11 +38,28 @@ static enum status check(struct reader *document, const char *content_type, cons
     return npm_upstream_read(document, name, arena, &packument, err);
 }
 
+static enum status
+list(struct reader *reader, const struct mirror_document *document, struct arena *arena,
+     enum status (*visit)(void *context, const char *version, const char *file, struct error *err),
+     void *context, struct error *err)
+{
+    struct npm_upstream_packument packument;
+    enum status rc = npm_upstream_read(reader, document->name, arena, &packument, err);
+
+    for (size_t i = 0; !rc && i < packument.versions.count; i++) {
+        const char *version = packument.versions.list[i].key;
+
+        rc = visit(context, version, npm_tarball_name(document->name, version, arena), err);
+    }
+    return rc;
+}
+
 const struct mirror_format npm_mirror_format = {
     .format = FORMAT_NPM,
     .accept = "application/json", /* 16.5: the full form, which has times and scripts */
     .document_path = document_path,
     .check = check,
+    .list = list,
 };
 
 static enum status remove_version(void *context, const char *version, const char *file,
@@ -52,23 +71,58 @@ static enum status remove_version(void *context, const char *version, const char
     return STATUS_OK;
 }
 
-enum status npm_upstream_open(struct request *req, const struct upstream *upstream,
-                              const struct mirror_document *document, const char *name,
-                              struct npm_upstream_packument *out, struct error *err)
+enum status npm_upstream_open_unjudged(struct request *req, const struct upstream *upstream,
+                                       const struct mirror_document *document, const char *name,
+                                       struct arena *arena, struct npm_upstream_packument *out,
+                                       struct error *err)
 {
     struct reader *reader;
     const char *fold;
     enum status rc;
 
-    if (!owner_fold_name(FORMAT_NPM, name, req->arena, &fold))
+    if (!owner_fold_name(FORMAT_NPM, name, arena, &fold))
         return fail(err, STATUS_NOT_FOUND, "", "no package has such a name");
     if ((rc = mirror_read_document(document, &reader, err)))
         return rc;
-    rc = npm_upstream_read(reader, name, req->arena, out, err);
+    rc = npm_upstream_read(reader, name, arena, out, err);
     reader_close(reader);
-    if (rc || (rc = catalog_walk_tombstones(req->service->catalog, upstream->org_id, FORMAT_NPM,
-                                            fold, remove_version, out, err)))
+    return rc ? rc
+              : catalog_walk_tombstones(req->service->catalog, upstream->org_id, FORMAT_NPM, fold,
+                                        remove_version, out, err);
+}
+
+/* Whatever the policy did not look at, because the listing has just changed, waits for its verdict.
+ */
+static void hold_back(struct npm_upstream_packument *packument,
+                      const struct package_verdicts *verdicts, struct arena *arena)
+{
+    for (size_t i = 0; i < packument->versions.count; i++) {
+        struct npm_entry *entry = &packument->versions.list[i];
+        const struct file_verdict *verdict;
+
+        if (entry->is_gone)
+            continue;
+        verdict =
+            package_verdicts_find(verdicts, npm_tarball_name(packument->name, entry->key, arena));
+        if (verdict && !verdict->is_blocked)
+            continue;
+        entry->is_gone = true;
+        entry->is_held = verdict;
+    }
+}
+
+enum status npm_upstream_open(struct request *req, const struct upstream *upstream,
+                              const struct mirror_document *document, const char *name,
+                              struct npm_upstream_packument *out, struct package_verdicts *verdicts,
+                              struct error *err)
+{
+    enum status rc;
+
+    if ((rc = npm_upstream_open_unjudged(req, upstream, document, name, req->arena, out, err)) ||
+        (rc = package_verdicts_get(req, &npm_verdict_format, upstream, name, name, verdicts, err)))
         return rc;
+    if (verdicts->list)
+        hold_back(out, verdicts, req->arena);
     npm_upstream_settle_tags(out);
     return STATUS_OK;
 }
@@ -141,14 +195,15 @@ static void see_change(struct pins *pins, const char *version, const char *file,
     struct arena *arena = pins->req->arena;
     const char *listed;
 
-    if (!is_other && (!listing->shasum || !pinned->shasum || !strcmp(listing->shasum, pinned->shasum)))
+    if (!is_other &&
+        (!listing->shasum || !pinned->shasum || !strcmp(listing->shasum, pinned->shasum)))
         return;
     listed = is_other ? arena_format(arena, "%.*s", LISTED_MAX, listing->integrity)
                       : arena_format(arena, "sha1:%.*s", LISTED_MAX, listing->shasum);
     if (pins->change_count < CHANGES_MAX && !(told && !strcmp(told->text, listed)))
         pins->changes[pins->change_count++] = (struct listing_change){
-            arena_copy(arena, version), file, is_other ? integrity : arena_format(arena, "sha1:%s", pinned->shasum),
-            listed};
+            arena_copy(arena, version), file,
+            is_other ? integrity : arena_format(arena, "sha1:%s", pinned->shasum), listed};
 }
 
 /* C5: what the upstream lists now is shown while it is the bytes that were first seen. */
@@ -207,26 +262,74 @@ static enum status put(void *context, const void *bytes, size_t length, struct e
     return STATUS_OK;
 }
 
+/* 16.3: one text for all of them, the newest first, and not longer than a terminal can take. */
+static const char *restriction(const struct npm_upstream_packument *packument,
+                               const struct package_verdicts *verdicts, struct arena *arena)
+{
+    const char *newest = NULL;
+    size_t told = 0, held = 0;
+    struct strbuf text;
+
+    strbuf_init(&text, arena, 4096);
+    for (size_t i = verdicts->count; i--;) {
+        const struct file_verdict *verdict = &verdicts->list[i];
+        const struct npm_entry *entry = npm_entries_find(&packument->versions, verdict->version);
+
+        if (!entry || !entry->is_held)
+            continue;
+        newest = newest ? newest : verdict->version;
+        if (held++ == told && text.length < RESTRICTION_MAX)
+            strbuf_format(&text, "%s%s %s", told++ ? "; " : "", verdict->version,
+                          verdict->sentence);
+    }
+    if (told < held)
+        strbuf_format(&text, "; and %zu more", held - told);
+    strbuf_format(&text, "; ask: packhouse request create npm:%s@%s", packument->name,
+                  newest ? newest : "");
+    return text.data;
+}
+
 enum status npm_upstream_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *name,
-                                enum npm_form form, struct strbuf *out, int64_t *modified_us,
-                                struct error *err)
+                                enum npm_form form, bool with_restrictions, struct strbuf *out,
+                                int64_t *modified_us, int64_t *ends_us, struct error *err)
 {
     struct pins pins = {.req = req, .upstream = upstream, .name = name};
     struct npm_upstream_view view = {.form = form};
+    struct package_verdicts verdicts;
     const struct npm_sink sink = {put, out};
     struct npm_upstream_packument packument;
     struct reader *reader;
     enum status rc;
 
-    if ((rc = npm_upstream_open(req, upstream, document, name, &packument, err)) ||
-        (rc = begin_view(&pins, &view, err)) ||
-        (rc = mirror_read_document(document, &reader, err)))
+    if ((rc = npm_upstream_open(req, upstream, document, name, &packument, &verdicts, err)) ||
+        (rc = begin_view(&pins, &view, err)) || (rc = mirror_read_document(document, &reader, err)))
         return rc;
+    *ends_us = verdicts.changes_us;
+    if (with_restrictions && verdicts.blocked)
+        view.restricted = restriction(&packument, &verdicts, req->arena);
     rc = npm_upstream_show(&packument, reader, &view, &sink, modified_us, err);
     reader_close(reader);
     tell_changes(&pins);
+    if (rc == STATUS_NOT_FOUND && verdicts.blocked)
+        return fail(err, STATUS_FORBIDDEN, "held", "all versions of %.214s are held back: %s", name,
+                    restriction(&packument, &verdicts, req->arena));
     return rc;
+}
+
+static enum status no_version(const struct npm_upstream_packument *packument,
+                              const struct package_verdicts *verdicts, const char *wanted,
+                              struct arena *arena, struct error *err)
+{
+    const char *version = npm_version_clean(wanted, arena);
+    const struct file_verdict *verdict = NULL;
+
+    if (version && verdicts->blocked)
+        verdict =
+            package_verdicts_find(verdicts, npm_tarball_name(packument->name, version, arena));
+    if (verdict && verdict->is_blocked)
+        return verdict_refuse(err, FORMAT_NPM, packument->name, verdict);
+    return fail(err, STATUS_NOT_FOUND, "", "version not found: %.256s", wanted);
 }
 
 enum status npm_upstream_render_version(struct request *req, const struct upstream *upstream,
@@ -237,17 +340,17 @@ enum status npm_upstream_render_version(struct request *req, const struct upstre
     struct pins pins = {.req = req, .upstream = upstream, .name = name};
     struct npm_upstream_view view = {.form = NPM_FULL};
     struct npm_upstream_packument packument;
+    struct package_verdicts verdicts;
     const struct npm_entry *version;
     struct npm_listing listing;
     struct reader *reader;
     enum status rc;
 
-    if ((rc = npm_upstream_open(req, upstream, document, name, &packument, err)))
+    if ((rc = npm_upstream_open(req, upstream, document, name, &packument, &verdicts, err)))
         return rc;
     if (!(version = npm_upstream_find(&packument, wanted)))
-        return fail(err, STATUS_NOT_FOUND, "", "version not found: %.256s", wanted);
-    if ((rc = begin_view(&pins, &view, err)) ||
-        (rc = mirror_read_document(document, &reader, err)))
+        return no_version(&packument, &verdicts, wanted, req->arena, err);
+    if ((rc = begin_view(&pins, &view, err)) || (rc = mirror_read_document(document, &reader, err)))
         return rc;
     rc = npm_upstream_take(&packument, version, reader, req->arena, &listing, err);
     reader_close(reader);

@@ -1,23 +1,59 @@
 /* Upstreams as npm has them: how they are asked for packages, and how their packages are served. */
 #pragma once
+#include "protocols/http/document_cache.h"
 #include "protocols/http/response.h"
+#include "protocols/http/verdicts.h"
+#include "protocols/npm/member.h"
 #include "protocols/npm/upstream_packument.h"
 #include "storage/catalog/upstream.h"
 #include "storage/mirror/mirror.h"
 
+struct npm_tarball;
+struct settings;
+
 extern const struct mirror_format npm_mirror_format;
 
-/* Looks through a package's document: removed versions are gone, tags settled. In the request's arena. */
+/* How policy looks at them. */
+extern const struct verdict_format npm_verdict_format;
+/* The scripts that run when a package is installed, of its "scripts" or of its package.json's. */
+void npm_facts_scripts(struct npm_value scripts, bool has_gyp, struct arena *arena,
+                       struct facts *out);
+
+/* What a tarball has to agree with, as far as its listing says: copied into its wish. */
+struct npm_expectation {
+    const struct settings *settings;
+    size_t length;
+    char listing[]; /* an object with a few members of the manifest */
+};
+const struct npm_expectation *npm_expect(const struct npm_listing *listing,
+                                         const struct settings *settings, struct arena *arena,
+                                         size_t *size);
+/* What the archive says besides its listing or against it; NULL: nothing. */
+const char *npm_archive_facts(const struct npm_tarball *tarball,
+                              const struct npm_expectation *expected, const struct mirror_wish *wish,
+                              struct arena *arena);
+
+/* Looks through a package's document: versions that were removed or that policy holds back are gone,
+ * tags settled. In the request's arena, where *verdicts is, too. */
 enum status npm_upstream_open(struct request *req, const struct upstream *upstream,
                               const struct mirror_document *document, const char *name,
-                              struct npm_upstream_packument *out, struct error *err);
+                              struct npm_upstream_packument *out,
+                              struct package_verdicts *verdicts, struct error *err);
+/* The same without asking policy, for those who are about to. */
+enum status npm_upstream_open_unjudged(struct request *req, const struct upstream *upstream,
+                                       const struct mirror_document *document, const char *name,
+                                       struct arena *arena, struct npm_upstream_packument *out,
+                                       struct error *err);
 
-/* Adds the packument in one of its forms. */
+/* Adds the packument in one of its forms. with_restrictions: for npm from 10.9 on, which prints why a
+ * version is held back. ends_us: see package_document.h. STATUS_FORBIDDEN, with policy's sentence,
+ * where all versions are. */
 enum status npm_upstream_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *name,
-                                enum npm_form form, struct strbuf *out, int64_t *modified_us,
-                                struct error *err);
-/* Adds the manifest of a version, named exactly or by a tag; STATUS_NOT_FOUND without it. */
+                                enum npm_form form, bool with_restrictions, struct strbuf *out,
+                                int64_t *modified_us, int64_t *ends_us, struct error *err);
+/* Adds the manifest of a version, named exactly or by a tag; STATUS_NOT_FOUND without it,
+ * STATUS_FORBIDDEN where it is held back. */
 enum status npm_upstream_render_version(struct request *req, const struct upstream *upstream,
                                         const struct mirror_document *document, const char *name,
                                         const char *wanted, struct strbuf *out,

@@ -61,7 +61,16 @@ struct npm_upstream_view {
     void (*pinned)(void *context, const char *version, const struct npm_listing *listing,
                    struct npm_pinned *out);
     void *pins;
+    const char *restricted; /* why versions are held back: npm 10.9 and later print it; NULL: not told */
 };
+
+/* Visits the versions that can be shown, in order. document is read from its start again. */
+enum status npm_upstream_each(const struct npm_upstream_packument *packument,
+                              struct reader *document,
+                              enum status (*visit)(void *context, const struct npm_entry *version,
+                                                   const struct npm_listing *listing,
+                                                   struct error *err),
+                              void *context, struct error *err);
 
 struct npm_sink {
     enum status (*put)(void *context, const void *bytes, size_t length, struct error *err);

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { PIECE_SIZE = 8 << 10 };
+enum { PIECE_SIZE = 8 << 10, RESTRICTED_MAX = 4 << 20 };
 
 /* A walk through the document's bytes, forward only. */
 struct cutting {
@@ -156,7 +156,8 @@ struct writing {
     struct cutting cutting;
     struct arena *scratch; /* of one version */
     struct strbuf manifest, piece, hoisted;
-    const char *hoist; /* the version whose fields go to the top; NULL: the document's own */
+    struct strbuf restricted; /* manifests of versions that are held back */
+    const char *hoist;        /* the version whose fields go to the top; NULL: the document's own */
     size_t shown;
     int64_t unknown_us, first_us, last_us;
 };
@@ -220,6 +221,31 @@ static enum status write_version(struct writing *writing, struct npm_entry *vers
     return flush(writing, err);
 }
 
+/* 16.3: npm asks for the manifest of what it may not have. Over the limit, those before are told.
+ */
+static enum status keep_restricted(struct writing *writing, const struct npm_entry *version,
+                                   struct error *err)
+{
+    struct strbuf *out = &writing->restricted;
+    struct npm_listing listing;
+    enum status rc;
+
+    arena_reset(writing->scratch);
+    strbuf_clear(&writing->manifest);
+    if (!writing->view->restricted || out->length > RESTRICTED_MAX)
+        return STATUS_OK;
+    if ((rc = cut(&writing->cutting, version->range, NULL, &writing->manifest, err)) ||
+        judge(writing->manifest.data, writing->manifest.length, writing->packument->name,
+              version->key, writing->scratch, &listing))
+        return rc;
+    if (out->length)
+        strbuf_char(out, ',');
+    strbuf_json(out, version->key);
+    strbuf_char(out, ':');
+    return show_manifest(writing->packument->name, version->key, &listing, writing->view,
+                         writing->scratch, out, err);
+}
+
 static enum status write_versions(struct writing *writing, struct error *err)
 {
     struct npm_entries *versions = &writing->packument->versions;
@@ -231,6 +257,8 @@ static enum status write_versions(struct writing *writing, struct error *err)
     for (size_t i = 0; !rc && i < versions->count; i++)
         if (!versions->list[i].is_gone)
             rc = write_version(writing, &versions->list[i], err);
+        else if (versions->list[i].is_held)
+            rc = keep_restricted(writing, &versions->list[i], err);
     strbuf_char(&writing->piece, '}');
     return rc ? rc : flush(writing, err);
 }
@@ -283,9 +311,9 @@ static void put_time(struct strbuf *out, const char *key, int64_t time_us)
     strbuf_json(out, text);
 }
 
-/* A version without a time is as new as the newest, for clients wait until versions are old enough. Where
- * nothing at all is known, it is the oldest time there is: nobody takes that for a real one, and a young
- * one would keep all versions back for as long as the document changes. */
+/* A version without a time is as new as the newest, for clients wait until versions are old enough.
+ * Where nothing at all is known, it is the oldest time there is: nobody takes that for a real one,
+ * and a young one would keep all versions back for as long as the document changes. */
 static int64_t unknown_time(const struct writing *writing)
 {
     const struct npm_upstream_packument *packument = writing->packument;
@@ -395,6 +423,22 @@ static enum status write_tags(struct writing *writing, struct error *err)
     return rc;
 }
 
+static enum status write_restrictions(struct writing *writing, struct error *err)
+{
+    const struct npm_sink *sink = writing->sink;
+    enum status rc;
+
+    if (!writing->restricted.length)
+        return STATUS_OK;
+    strbuf_text(&writing->piece, ",\"policyRestrictions\":{\"message\":");
+    strbuf_json(&writing->piece, writing->view->restricted);
+    strbuf_text(&writing->piece, ",\"versions\":{");
+    if ((rc = flush(writing, err)) ||
+        (rc = sink->put(sink->context, writing->restricted.data, writing->restricted.length, err)))
+        return rc;
+    return sink->put(sink->context, "}}", 2, err);
+}
+
 static enum status write_end(struct writing *writing, struct error *err)
 {
     enum status rc;
@@ -409,7 +453,7 @@ static enum status write_end(struct writing *writing, struct error *err)
         strbuf_char(&writing->piece, ',');
         put_time(&writing->piece, "modified", writing->last_us);
     }
-    if ((rc = flush(writing, err)))
+    if ((rc = flush(writing, err)) || (rc = write_restrictions(writing, err)))
         return rc;
     strbuf_char(&writing->hoisted, '}');
     return writing->sink->put(writing->sink->context, writing->hoisted.data,
@@ -442,6 +486,7 @@ enum status npm_upstream_show(struct npm_upstream_packument *packument, struct r
     strbuf_init(&writing.manifest, NULL, NPM_MANIFEST_MAX);
     strbuf_init(&writing.piece, NULL, 2 * NPM_MANIFEST_MAX);
     strbuf_init(&writing.hoisted, NULL, NPM_MANIFEST_MAX);
+    strbuf_init(&writing.restricted, NULL, RESTRICTED_MAX + 3 * NPM_MANIFEST_MAX);
     npm_upstream_settle_tags(packument);
     latest = npm_entries_find(&packument->tags, "latest");
     if (packument->is_latest_moved && view->form == NPM_FULL && latest)
@@ -461,6 +506,7 @@ enum status npm_upstream_show(struct npm_upstream_packument *packument, struct r
     strbuf_free(&writing.manifest);
     strbuf_free(&writing.piece);
     strbuf_free(&writing.hoisted);
+    strbuf_free(&writing.restricted);
     arena_free(writing.scratch);
     return rc;
 }
@@ -495,6 +541,36 @@ enum status npm_upstream_show_version(const struct npm_upstream_packument *packu
     return rc;
 }
 
+enum status
+npm_upstream_each(const struct npm_upstream_packument *packument, struct reader *document,
+                  enum status (*visit)(void *context, const struct npm_entry *version,
+                                       const struct npm_listing *listing, struct error *err),
+                  void *context, struct error *err)
+{
+    unsigned char piece[PIECE_SIZE];
+    struct cutting cutting = {.document = document, .piece = piece};
+    struct arena *arena = arena_new();
+    struct strbuf manifest;
+    enum status rc = STATUS_OK;
+
+    strbuf_init(&manifest, NULL, NPM_MANIFEST_MAX);
+    for (size_t i = 0; !rc && i < packument->versions.count; i++) {
+        const struct npm_entry *version = &packument->versions.list[i];
+        struct npm_listing listing;
+
+        if (version->is_gone)
+            continue;
+        arena_reset(arena);
+        strbuf_clear(&manifest);
+        if (!(rc = cut(&cutting, version->range, NULL, &manifest, err)) &&
+            !judge(manifest.data, manifest.length, packument->name, version->key, arena, &listing))
+            rc = visit(context, version, &listing, err);
+    }
+    strbuf_free(&manifest);
+    arena_free(arena);
+    return rc;
+}
+
 /* Whether the URL's path ends with this segment. */
 static bool is_file_of(const char *url, const char *file)
 {
@@ -504,33 +580,29 @@ static bool is_file_of(const char *url, const char *file)
            !memcmp(url + length - file_length, file, file_length);
 }
 
+struct file_search {
+    const char *file;
+    const struct npm_entry *found;
+};
+
+static enum status match_file(void *context, const struct npm_entry *version,
+                              const struct npm_listing *listing, struct error *err)
+{
+    struct file_search *search = context;
+
+    (void)err;
+    if (!search->found && is_file_of(listing->tarball, search->file))
+        search->found = version;
+    return STATUS_OK;
+}
+
 enum status npm_upstream_find_file(const struct npm_upstream_packument *packument,
                                    struct reader *document, const char *file,
                                    const struct npm_entry **out, struct error *err)
 {
-    unsigned char piece[PIECE_SIZE];
-    struct cutting cutting = {.document = document, .piece = piece};
-    struct arena *arena = arena_new();
-    struct strbuf manifest;
-    enum status rc = STATUS_OK;
+    struct file_search search = {.file = file};
+    enum status rc = npm_upstream_each(packument, document, match_file, &search, err);
 
-    *out = NULL;
-    strbuf_init(&manifest, NULL, NPM_MANIFEST_MAX);
-    for (size_t i = 0; !rc && !*out && i < packument->versions.count; i++) {
-        const struct npm_entry *version = &packument->versions.list[i];
-        struct npm_listing listing;
-
-        if (version->is_gone)
-            continue;
-        arena_reset(arena);
-        strbuf_clear(&manifest);
-        if (!(rc = cut(&cutting, version->range, NULL, &manifest, err)) &&
-            !judge(manifest.data, manifest.length, packument->name, version->key, arena,
-                   &listing) &&
-            is_file_of(listing.tarball, file))
-            *out = version;
-    }
-    strbuf_free(&manifest);
-    arena_free(arena);
+    *out = search.found;
     return rc;
 }

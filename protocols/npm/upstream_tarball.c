@@ -39,7 +39,8 @@ enum status npm_respond_kept_tarball(struct request *req, struct response *res,
     enum status rc;
 
     if ((rc = catalog_find_file(req->service->catalog, &cache, FORMAT_NPM, name, file, req->arena,
-                                &stored, &req->error)))
+                                &stored, &req->error)) ||
+        (rc = verdict_check_file(req, &npm_verdict_format, upstream, name, name, file)))
         return rc;
     set_etag(req, res, &stored.digests);
     catalog_note_seen(req->service->catalog, stored.id);
@@ -89,17 +90,15 @@ static enum status blame_upstream(enum status rc, struct error *err)
 /* What is installed must be what was asked for. A package.json that is no strict JSON is the
  * clients' to judge, for the bytes are those that the upstream lists. */
 static enum status inspect(const struct mirror_wish *wish, int fd, int64_t size,
-                           struct arena *arena, const char **sidecar_suffix, const void **sidecar,
-                           size_t *sidecar_length, struct error *err)
+                           struct arena *arena, struct mirror_inspection *out, struct error *err)
 {
+    const struct npm_expectation *expected = wish->context;
     struct npm_tarball tarball;
     const char *name, *version;
     enum status rc;
 
-    (void)sidecar_suffix;
-    (void)sidecar;
-    (void)sidecar_length;
-    if ((rc = npm_tarball_read(fd, size, NPM_TARBALL_FOREIGN, wish->context, arena, &tarball, err)))
+    if ((rc = npm_tarball_read(fd, size, NPM_TARBALL_FOREIGN, expected->settings, arena, &tarball,
+                               err)))
         return blame_upstream(rc, err);
     name = npm_value_text(npm_value_get(tarball.package_json, tarball.package_json_length, "name"),
                           arena);
@@ -114,6 +113,7 @@ static enum status inspect(const struct mirror_wish *wish, int fd, int64_t size,
         return fail(err, STATUS_BAD_UPSTREAM, "EMANIFESTCONFUSION",
                     "The tarball's package.json is for the version \"%.100s\", not \"%.100s\"",
                     version, wish->version);
+    out->archive_facts = npm_archive_facts(&tarball, expected, wish, arena);
     return STATUS_OK;
 }
 
@@ -140,8 +140,8 @@ static enum status make_wish(struct request *req, const struct upstream *upstrea
         .digest_kinds = DIGEST_SHA512 | DIGEST_SHA1,
         .inspect = inspect,
         .asker = upstream_asker(req),
-        .context = req->service->settings,
     };
+    out->context = npm_expect(listing, req->service->settings, req->arena, &out->context_size);
     if (!out->url)
         return fail(&req->error, STATUS_BAD_UPSTREAM, "upstream-invalid",
                     "The upstream lists %.214s %.100s with a tarball that is nowhere", name,
@@ -163,6 +163,8 @@ static enum status make_wish(struct request *req, const struct upstream *upstrea
     return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
 }
 
+/* The archive has been read by now, or will have been before the last piece leaves: the verdict is
+ * taken again. */
 static enum status respond_wish(struct request *req, struct response *res,
                                 const struct mirror_wish *wish)
 {
@@ -172,6 +174,10 @@ static enum status respond_wish(struct request *req, struct response *res,
 
     if ((rc = mirror_get_file(req->service->mirror, wish, &file, &req->error)))
         return rc;
+    if ((rc = verdict_guard_arriving(req, res, &npm_verdict_format, wish, file))) {
+        mirror_file_close(file);
+        return rc;
+    }
     arriving.size = mirror_file_size(file);
     arriving.created_us = clock_now_us();
     arriving.digests = *mirror_file_digests(file);
@@ -191,7 +197,8 @@ enum status npm_respond_listed_tarball(struct request *req, struct response *res
     struct reader *reader = NULL;
     enum status rc;
 
-    if ((rc = npm_upstream_open(req, upstream, document, name, &packument, &req->error)))
+    if ((rc = npm_upstream_open_unjudged(req, upstream, document, name, req->arena, &packument,
+                                         &req->error)))
         return rc;
     if (version)
         entry = npm_entries_find(&packument.versions, version);
@@ -209,7 +216,9 @@ enum status npm_respond_listed_tarball(struct request *req, struct response *res
         if (rc != STATUS_NOT_FOUND)
             return rc;
     }
-    if ((rc = mirror_read_document(document, &reader, &req->error)))
+    if ((rc = verdict_check_file(req, &npm_verdict_format, upstream, name, name,
+                                 npm_tarball_name(name, entry->key, req->arena))) ||
+        (rc = mirror_read_document(document, &reader, &req->error)))
         return rc;
     rc = npm_upstream_take(&packument, entry, reader, req->arena, &listing, &req->error);
     reader_close(reader);

@@ -1,5 +1,6 @@
 #include "protocols/pypi/core_metadata.h"
 
+#include "policy/spdx.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/project_name.h"
 #include "storage/memory/pypi_version.h"
@@ -9,6 +10,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
+
+enum { CLASSIFIERS_MAX = 16 };
 
 static enum status bad_metadata(struct error *err, const char *reason)
 {
@@ -100,6 +103,37 @@ static enum status check(const struct core_metadata *metadata, const char *metad
     return STATUS_OK;
 }
 
+/* Fields that may come more than once, or in one of several forms. */
+struct license_fields {
+    const char *expression, *old, *classifiers[CLASSIFIERS_MAX];
+    size_t count;
+};
+
+static void take_license(const struct field *field, struct license_fields *out)
+{
+    if (field_is(field, "License-Expression"))
+        out->expression = field->value;
+    else if (field_is(field, "License"))
+        out->old = field->value;
+    else if (field_is(field, "Classifier") && out->count < CLASSIFIERS_MAX &&
+             !strncmp(field->value, "License ::", 10))
+        out->classifiers[out->count++] = field->value;
+}
+
+/* PEP 639: the expression wins. What people wrote into License may be the whole text of it. */
+static const char *find_license(const struct license_fields *fields, struct arena *arena)
+{
+    const char *license = NULL;
+
+    if (fields->expression && spdx_is_valid(fields->expression))
+        return fields->expression;
+    if (fields->count)
+        license = spdx_from_classifiers(fields->classifiers, fields->count, arena);
+    if (!license && fields->old && spdx_is_valid(fields->old))
+        license = fields->old;
+    return license;
+}
+
 enum status core_metadata_parse(const char *text, size_t length, struct arena *arena,
                                 struct core_metadata *out, struct error *err)
 {
@@ -112,12 +146,14 @@ enum status core_metadata_parse(const char *text, size_t length, struct arena *a
         {"Version",          &out->version        },
         {"Requires-Python",  &out->requires_python},
     };
+    struct license_fields license = {0};
     struct field field;
 
     *out = (struct core_metadata){0};
     if (memchr(text, '\0', length) || !utf8_is_valid(text))
         return bad_metadata(err, "is not UTF-8");
-    while (next_field(&text, arena, &field))
+    while (next_field(&text, arena, &field)) {
+        take_license(&field, &license);
         for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
             if (!field_is(&field, wanted[i].name))
                 continue;
@@ -126,6 +162,8 @@ enum status core_metadata_parse(const char *text, size_t length, struct arena *a
                             "The wheel's METADATA has %s twice", wanted[i].name);
             *wanted[i].value = field.value;
         }
+    }
+    out->license = find_license(&license, arena);
     if (out->requires_python && !*out->requires_python)
         out->requires_python = NULL;
     return check(out, metadata_version, err);

@@ -8,6 +8,8 @@ struct arena;
 struct core_metadata {
     const char *name, *version;
     const char *requires_python; /* NULL without it */
+    const char *license; /* an SPDX expression, from License-Expression, classifiers or License; NULL:
+                            nobody can tell */
 };
 
 /* text ends with a NUL. STATUS_INVALID where it breaks the core metadata specification: no UTF-8, a

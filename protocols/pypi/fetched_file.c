@@ -6,6 +6,7 @@
 #include "protocols/pypi/core_metadata.h"
 #include "protocols/pypi/listing.h"
 #include "protocols/pypi/page.h"
+#include "protocols/pypi/pypi.h"
 #include "protocols/pypi/wheel.h"
 #include "protocols/pypi/wheel_name.h"
 #include "storage/catalog/upstream.h"
@@ -70,8 +71,8 @@ static enum status judge_odd_archive(const struct mirror_wish *wish, enum status
 
 /* PEP 658 for upstreams that know nothing of it: the METADATA becomes a file beside its wheel. */
 static enum status inspect_wheel(const struct mirror_wish *wish, int fd, int64_t size,
-                                 struct arena *arena, const char **sidecar_suffix,
-                                 const void **sidecar, size_t *sidecar_length, struct error *err)
+                                 struct arena *arena, struct mirror_inspection *out,
+                                 struct error *err)
 {
     struct core_metadata metadata;
     struct strbuf text;
@@ -85,24 +86,23 @@ static enum status inspect_wheel(const struct mirror_wish *wish, int fd, int64_t
     }
     if ((rc = check_metadata(wish, &metadata, arena, err)))
         return rc;
-    *sidecar_suffix = ".metadata";
-    *sidecar = text.data;
-    *sidecar_length = text.length;
+    out->sidecar_suffix = ".metadata";
+    out->sidecar = text.data;
+    out->sidecar_length = text.length;
+    out->archive_facts = pypi_archive_facts(wish, &metadata, arena);
     return STATUS_OK;
 }
 
 /* The upstream has a sidecar of its own, which is fetched and verified when it is asked for. */
 static enum status inspect_wheel_alone(const struct mirror_wish *wish, int fd, int64_t size,
-                                       struct arena *arena, const char **sidecar_suffix,
-                                       const void **sidecar, size_t *sidecar_length,
+                                       struct arena *arena, struct mirror_inspection *out,
                                        struct error *err)
 {
-    enum status rc =
-        inspect_wheel(wish, fd, size, arena, sidecar_suffix, sidecar, sidecar_length, err);
+    enum status rc = inspect_wheel(wish, fd, size, arena, out, err);
 
-    *sidecar_suffix = NULL;
-    *sidecar = NULL;
-    *sidecar_length = 0;
+    out->sidecar_suffix = NULL;
+    out->sidecar = NULL;
+    out->sidecar_length = 0;
     return rc;
 }
 
@@ -117,17 +117,15 @@ static enum status see_entry(void *context, const struct unpack_entry *entry,
 }
 
 static enum status inspect_sdist(const struct mirror_wish *wish, int fd, int64_t size,
-                                 struct arena *arena, const char **sidecar_suffix,
-                                 const void **sidecar, size_t *sidecar_length, struct error *err)
+                                 struct arena *arena, struct mirror_inspection *out,
+                                 struct error *err)
 {
     size_t length = strlen(wish->file);
     bool is_zip = length > 4 && !strcmp(wish->file + length - 4, ".zip");
     enum status rc;
 
     (void)arena;
-    (void)sidecar_suffix;
-    (void)sidecar;
-    (void)sidecar_length;
+    (void)out;
     rc = unpack_walk(fd, (uint64_t)size, is_zip ? UNPACK_ZIP : UNPACK_TAR_GZIP, NULL, see_entry,
                      NULL, NULL, err);
     return rc ? judge_odd_archive(wish, rc, err) : STATUS_OK;
@@ -230,6 +228,11 @@ static enum status respond(struct request *req, struct response *res,
 
     if ((rc = mirror_get_file(req->service->mirror, wish, &arriving, &req->error)))
         return rc;
+    if (wish->file_kind == FILE_MAIN &&
+        (rc = verdict_guard_arriving(req, res, &pypi_verdict_format, wish, arriving))) {
+        mirror_file_close(arriving);
+        return rc;
+    }
     file.size = mirror_file_size(arriving);
     file.digests = *mirror_file_digests(arriving);
     return respond_arriving_file(req, res, arriving, &file, "application/octet-stream");

@@ -77,10 +77,18 @@ static struct repository kept_from(struct request *req, const struct upstream *u
                                .anonymous_read = req->repository->anonymous_read};
 }
 
+/* What policy says of a file holds for the metadata beside it. */
+static enum status check_verdict(struct request *req, const struct upstream *upstream,
+                                 const struct wanted *wanted)
+{
+    return verdict_check_file(req, &pypi_verdict_format, upstream, wanted->project, wanted->project,
+                              wanted->main);
+}
+
 /* What has to be asked for. The upstream's page is read first: what it does not name is not
  * fetched. */
 static enum status respond_fetched(struct request *req, struct response *res,
-                                   const struct wanted *wanted)
+                                   const struct wanted *wanted, bool was_checked)
 {
     const struct mirror_document *document;
     struct home home;
@@ -91,11 +99,11 @@ static enum status respond_fetched(struct request *req, struct response *res,
         return rc == STATUS_NOT_FOUND ? no_such_file(req) : rc;
     if (home.kind == HOME_LOCAL)
         rc = respond_stored(req, res, &home.repository, wanted, false);
-    else if (home.kind == HOME_UPSTREAM)
+    else if (home.kind != HOME_UPSTREAM)
+        rc = no_such_file(req);
+    else if (was_checked || !(rc = check_verdict(req, &home.upstreams[0], wanted)))
         rc = fetched_file_respond(req, res, &home.upstreams[0], document, wanted->project,
                                   wanted->main, wanted->is_sidecar);
-    else
-        rc = no_such_file(req);
     if (document)
         mirror_release_document(document);
     return rc;
@@ -127,6 +135,8 @@ enum status pypi_get_file(struct request *req, struct response *res)
         return respond_stored(req, res, &home.repository, &wanted, false);
     if (home.kind == HOME_UPSTREAM) {
         kept = kept_from(req, &home.upstreams[0]);
+        if ((rc = check_verdict(req, &home.upstreams[0], &wanted)))
+            return rc;
         if (!(rc = respond_stored(req, res, &kept, &wanted, true)))
             mirror_count_hit(req->service->mirror, &home.upstreams[0], true, sent_bytes(res));
         if (rc != STATUS_NOT_FOUND)
@@ -134,5 +144,5 @@ enum status pypi_get_file(struct request *req, struct response *res)
     }
     if (home.kind != HOME_UPSTREAM && home.kind != HOME_UNOWNED)
         return no_such_file(req);
-    return respond_fetched(req, res, &wanted);
+    return respond_fetched(req, res, &wanted, home.kind == HOME_UPSTREAM);
 }

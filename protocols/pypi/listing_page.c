@@ -2,6 +2,7 @@
 
 #include "protocols/pypi/listing.h"
 #include "protocols/pypi/page.h"
+#include "protocols/pypi/pypi.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/pypi_version.h"
 #include "storage/mirror/mirror.h"
@@ -72,18 +73,56 @@ static bool is_status(const struct listing *listing, const char *status)
     return !strcmp(listing->page.status, status);
 }
 
+/* Whatever the policy did not look at, because the listing has just changed, waits for its verdict.
+ * False: there were files, and nothing of them may come in. */
+static bool apply_verdicts(struct listing *listing, const struct package_verdicts *verdicts)
+{
+    size_t kept = 0, passing = 0, count = listing->count;
+
+    for (size_t i = 0; i < count; i++) {
+        struct listed_file *listed = &listing->files[i];
+        const struct file_verdict *verdict = package_verdicts_find(verdicts, listed->file.name);
+
+        if (!verdict || (verdict->is_blocked && verdict->action == VERDICT_DENY))
+            continue;
+        if (verdict->is_blocked)
+            listed->file.yanked = verdict->sentence;
+        passing += !verdict->is_blocked;
+        listing->files[kept++] = *listed;
+    }
+    listing->count = passing ? kept : 0;
+    return passing || !count;
+}
+
+static const char *newest_sentence(const struct package_verdicts *verdicts)
+{
+    for (size_t i = verdicts->count; i--;)
+        if (verdicts->list[i].is_blocked)
+            return verdicts->list[i].sentence;
+    return "not looked at yet";
+}
+
 enum status listing_page_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *project,
                                 bool is_json, struct strbuf *out, int64_t *modified_us,
-                                struct error *err)
+                                int64_t *ends_us, struct error *err)
 {
     struct page_head head = {.project = project};
+    struct package_verdicts verdicts;
     struct listing listing;
     struct page page;
     enum status rc;
 
-    if ((rc = listing_read(req, upstream, document, project, NULL, &listing, err)))
+    if ((rc = listing_read(req, upstream, document, project, NULL, &listing, err)) ||
+        (rc = package_verdicts_get(req, &pypi_verdict_format, upstream, project, project, &verdicts,
+                                   err)))
         return rc;
+    *ends_us = verdicts.changes_us;
+    if (verdicts.list && !apply_verdicts(&listing, &verdicts)) {
+        head.status = "quarantined";
+        head.status_reason = arena_format(req->arena, "%s; ask: packhouse request create pypi:%s",
+                                          newest_sentence(&verdicts), project);
+    }
     if (*listing.page.status && !is_status(&listing, "active")) {
         head.status = listing.page.status;
         head.status_reason = listing.page.reason;

@@ -9,7 +9,10 @@ struct request;
 struct strbuf;
 struct upstream;
 
+/* What policy holds back is yanked with its sentence, so that only who insists on a version gets to read
+ * it; what it denies is not there; and where nothing is left the project is quarantined. C6, PEP 592,
+ * 792. ends_us: see package_document.h. */
 enum status listing_page_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *project,
                                 bool is_json, struct strbuf *out, int64_t *modified_us,
-                                struct error *err);
+                                int64_t *ends_us, struct error *err);

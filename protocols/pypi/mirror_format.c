@@ -32,10 +32,36 @@ static enum status check_page(struct reader *document, const char *content_type,
     return rc;
 }
 
+struct listing_visit {
+    enum status (*visit)(void *context, const char *version, const char *file, struct error *err);
+    void *context;
+};
+
+static enum status pass_name(void *context, const struct upstream_file *file, struct error *err)
+{
+    const struct listing_visit *visit = context;
+
+    return visit->visit(visit->context, file->version, file->name, err);
+}
+
+static enum status list_page(struct reader *reader, const struct mirror_document *document,
+                             struct arena *arena,
+                             enum status (*visit)(void *context, const char *version,
+                                                  const char *file, struct error *err),
+                             void *context, struct error *err)
+{
+    struct listing_visit each = {visit, context};
+    struct upstream_page page;
+
+    return upstream_page_read(reader, document->content_type, document->url, document->name,
+                              pass_name, &each, arena, &page, err);
+}
+
 const struct mirror_format pypi_mirror_format = {
     .format = FORMAT_PYPI,
     .accept = "application/vnd.pypi.simple.v1+json, "
               "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01",
     .document_path = page_path,
     .check = check_page,
+    .list = list_page,
 };

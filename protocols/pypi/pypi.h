@@ -1,13 +1,21 @@
 /* What the routes of the Python index are answered by. */
 #pragma once
-#include "config/error.h"
+#include "protocols/http/verdicts.h"
 
+struct arena;
 struct mirror_format;
 struct request;
 struct response;
 
 /* How other indexes are asked. */
 extern const struct mirror_format pypi_mirror_format;
+/* How policy looks at their files. */
+extern const struct verdict_format pypi_verdict_format;
+/* What a wheel says that its listing does not; NULL: nothing. */
+struct core_metadata;
+struct mirror_wish;
+const char *pypi_archive_facts(const struct mirror_wish *wish, const struct core_metadata *metadata,
+                               struct arena *arena);
 
 /* simple.c */
 enum status pypi_get_root(struct request *req, struct response *res);

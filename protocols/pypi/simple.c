@@ -19,6 +19,7 @@ struct rendering {
     struct page page;
     const char *project;
     bool is_json;
+    int64_t ends_us;
     const char **yanked; /* versions */
     size_t yanked_count, yanked_room;
 };
@@ -148,7 +149,7 @@ static enum status render_upstream(void *context, const struct upstream *upstrea
     struct rendering *rendering = context;
 
     return listing_page_render(rendering->req, upstream, document, rendering->project,
-                               rendering->is_json, out, modified_us, err);
+                               rendering->is_json, out, modified_us, &rendering->ends_us, err);
 }
 
 /* A name that the org has claimed is no other index's: 200 ends a client's search, 404 does not. */
@@ -174,6 +175,7 @@ enum status pypi_get_page(struct request *req, struct response *res)
         .name = project,
         .name_norm = project,
         .context = &rendering,
+        .ends_us = &rendering.ends_us,
         .local = render_local,
         .upstream = render_upstream,
     };

@@ -1,5 +1,6 @@
 #include "storage/catalog/home_map.h"
 
+#include "policy/policy.h"
 #include "storage/catalog/reading.h"
 #include "storage/memory/arena.h"
 
@@ -12,6 +13,7 @@ enum { BUCKETS = 256, GENERATIONS = 4096 };
 
 struct kept_homes {
     struct org_homes homes;
+    struct policy *policy;
     _Atomic size_t references;
     struct arena *arena; /* where all of it lives, this too */
     struct kept_homes *next;
@@ -63,8 +65,10 @@ void org_homes_release(const struct org_homes *homes)
 {
     struct kept_homes *kept = (struct kept_homes *)homes; /* its first member */
 
-    if (kept && atomic_fetch_sub(&kept->references, 1) == 1)
-        arena_free(kept->arena);
+    if (!kept || atomic_fetch_sub(&kept->references, 1) > 1)
+        return;
+    policy_free(kept->policy);
+    arena_free(kept->arena);
 }
 
 /* Words between blanks, ending with NULL; NULL stays NULL. */
@@ -207,10 +211,29 @@ static enum status read_claims(struct db *db, struct org_homes *homes, struct ar
     return reading_list_end(rc);
 }
 
+/* It was checked when it was set; one that cannot be read any more lets nothing in unseen. */
+static enum status read_policy(struct db *db, struct kept_homes *kept, struct error *err)
+{
+    static const char FIND[] = "SELECT number, text FROM policy_revision WHERE org_id = ?1"
+                               " ORDER BY number DESC LIMIT 1";
+    struct query *query = db_query(db, FIND);
+    enum status rc;
+
+    db_bind_int(query, 1, kept->homes.org_id);
+    if ((rc = db_next_row(query, err)))
+        return reading_list_end(rc);
+    kept->homes.policy_revision = db_int(query, 0);
+    rc = policy_read("policy", db_text(query, 1), strlen(db_text(query, 1)), &kept->policy, err);
+    kept->homes.policy = kept->policy;
+    db_reset(query);
+    return rc;
+}
+
 /* All of it in one snapshot. */
-static enum status read_homes(struct catalog *catalog, struct org_homes *homes, struct arena *arena,
+static enum status read_homes(struct catalog *catalog, struct kept_homes *kept, struct arena *arena,
                               struct error *err)
 {
+    struct org_homes *homes = &kept->homes;
     struct db *db;
     enum status rc;
 
@@ -218,8 +241,9 @@ static enum status read_homes(struct catalog *catalog, struct org_homes *homes, 
         return rc;
     if (!(rc = db_execute(db, "BEGIN", err))) {
         if (!(rc = read_upstreams(db, homes, arena, err)) &&
-            !(rc = read_sources(db, homes, arena, err)))
-            rc = read_claims(db, homes, arena, err);
+            !(rc = read_sources(db, homes, arena, err)) &&
+            !(rc = read_claims(db, homes, arena, err)))
+            rc = read_policy(db, kept, err);
         db_execute(db, "COMMIT", NULL); /* ends the snapshot; it wrote nothing */
     }
     db_pool_give(catalog_readers(catalog), db);
@@ -276,12 +300,13 @@ enum status home_map_get(struct catalog *catalog, int64_t org_id, const struct o
         return STATUS_OK;
     arena = arena_new();
     kept = arena_alloc(arena, sizeof *kept);
+    memset(kept, 0, sizeof *kept);
     kept->arena = arena;
     kept->homes.org_id = org_id;
     kept->homes.generation = generation;
     atomic_init(&kept->references, 1);
-    if ((rc = read_homes(catalog, &kept->homes, arena, err))) {
-        arena_free(arena);
+    if ((rc = read_homes(catalog, kept, arena, err))) {
+        org_homes_release(&kept->homes);
         return rc;
     }
     keep(map, kept);

@@ -1,10 +1,12 @@
-/* What decides where an org's names live, but for the owner rows: its upstreams, the sources of its
- * repositories and its claims, as they were read last. Read again after a change, by whoever asks
- * next. Shared by all threads; locked inside. */
+/* What decides where an org's names live and what may come in, but for the owner rows: its upstreams,
+ * the sources of its repositories, its claims, its policy and exceptions, as they were read last. Read
+ * again after a change, by whoever asks next. Shared by all threads; locked inside. */
 #pragma once
 #include "storage/catalog/owner.h"
 
 struct home_map;
+struct policy;
+struct policy_exception;
 
 struct home_source {
     int64_t repository_id; /* of which it is a source */
@@ -22,6 +24,10 @@ struct org_homes {
     size_t source_count;
     const struct claim *claims; /* in order of format and pattern */
     size_t claim_count;
+    const struct policy *policy; /* NULL: the org has none, and everything may come in */
+    int64_t policy_revision;
+    const struct policy_exception *exceptions; /* those that had not ended when they were read */
+    size_t exception_count;
 };
 
 struct home_map *home_map_new(void);

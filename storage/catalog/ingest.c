@@ -3,6 +3,7 @@
 #include "storage/blobs/stage.h"
 #include "storage/blobs/stage_file.h"
 #include "storage/catalog/blob_row.h"
+#include "storage/catalog/listed.h"
 #include "storage/catalog/pin.h"
 #include "storage/catalog/writer.h"
 #include "storage/memory/arena.h"
@@ -83,6 +84,21 @@ static enum status tell_changed(struct transaction *tx, const struct ingest *ing
     return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
 }
 
+/* A package's first document says when all of its files were first seen. */
+static enum status note_listed(struct transaction *tx, const struct upstream_document *document,
+                               struct error *err)
+{
+    struct listed listed = {.version = "", .file = "", .first_us = document->fetched_us};
+    enum status rc = tx_note_listed(tx, document->package_id, &listed, err);
+
+    for (size_t i = 0; i < document->appeared_count && !rc; i++) {
+        listed = document->appeared[i];
+        listed.first_us = document->fetched_us;
+        rc = tx_note_listed(tx, document->package_id, &listed, err);
+    }
+    return rc;
+}
+
 static enum status keep_document(struct transaction *tx, struct ingest *ingest, struct error *err)
 {
     static const char KEEP[] =
@@ -121,7 +137,7 @@ static enum status keep_document(struct transaction *tx, struct ingest *ingest, 
     db_bind_int(query, 12, document->generation);
     db_bind_int(query, 13, document->fetched_us);
     db_bind_int(query, 14, document->checked_us);
-    if ((rc = db_run(query, err)))
+    if ((rc = db_run(query, err)) || (rc = note_listed(tx, document, err)))
         return rc;
     return tell_changed(tx, ingest, err);
 }
@@ -299,6 +315,9 @@ static enum status keep_file(struct transaction *tx, struct ingest *ingest, stru
     } else if (!rc) {
         rc = renew_file(tx, ingest, &row, err);
     }
+    if (!rc && ingest->archive_facts)
+        rc = tx_keep_archive_facts(tx, ingest->upstream->org_id, ingest->upstream->format,
+                                   ingest->name_fold, ingest->file, ingest->archive_facts, err);
     if (rc)
         return rc;
     /* A file alone changes no listing; that a wheel has its metadata beside it does, and a digest that

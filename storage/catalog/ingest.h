@@ -4,6 +4,7 @@
 #include "storage/catalog/owner.h"
 #include "storage/catalog/package.h"
 
+struct listed;
 struct stage;
 
 enum { INGEST_MAX = 160 }; /* at once */
@@ -24,6 +25,8 @@ struct upstream_document {
     int64_t serial;                   /* X-PyPI-Last-Serial; 0 without */
     uint8_t sha256[SHA256_SIZE];      /* of the body as received */
     int64_t generation, fetched_us, checked_us;
+    const struct listed *appeared; /* files that the document before had not got; for an ingest */
+    size_t appeared_count;
 };
 
 /* STATUS_NOT_FOUND where none was kept. */
@@ -49,6 +52,7 @@ struct ingest {
 
     /* A file. */
     const char *version, *file, *meta;
+    const char *archive_facts; /* what its archive says besides its listing; NULL */
     const void *sort_key;
     size_t sort_key_length;
     enum file_kind file_kind;
@@ -71,8 +75,10 @@ enum status catalog_ingest(struct catalog *catalog, struct ingest *ingests, size
 struct pin {
     struct digests digests; /* SHA-256 always */
     int64_t size;
-    const char *listed; /* what a listing said of it last, where that was told; catalog_walk_pins() alone
-                         * has it, and it lives during the visit */
+    /* catalog_walk_pins() alone has these, and they live during the visit. */
+    const char *version;
+    const char *listed; /* what a listing said of it last, where that was told; NULL */
+    int64_t first_us;   /* when the bytes came */
 };
 enum status catalog_find_pin(struct catalog *catalog, int64_t org_id, enum format format,
                              const char *name_fold, const char *file, struct pin *out,

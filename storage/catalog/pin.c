@@ -142,7 +142,7 @@ enum status catalog_walk_pins(struct catalog *catalog, int64_t org_id, enum form
                                                    const struct pin *pin, struct error *err),
                               void *context, struct error *err)
 {
-    static const char WALK[] = "SELECT " PIN_COLUMNS ", file, listed FROM pin WHERE org_id = ?1 AND format = ?2"
+    static const char WALK[] = "SELECT " PIN_COLUMNS ", file, listed, version, first_us FROM pin WHERE org_id = ?1 AND format = ?2"
                                " AND name_fold = ?3 ORDER BY file";
     struct reading reading;
     struct pin pin;
@@ -156,6 +156,8 @@ enum status catalog_walk_pins(struct catalog *catalog, int64_t org_id, enum form
     while (!(rc = db_next_row(reading.query, err))) {
         take_pin(reading.query, &pin);
         pin.listed = db_text(reading.query, 4);
+        pin.version = db_text(reading.query, 5);
+        pin.first_us = db_int(reading.query, 6);
         if ((rc = visit(context, db_text(reading.query, 3), &pin, err)))
             break;
     }

@@ -3,6 +3,7 @@
 #include "config/log.h"
 #include "storage/catalog/publish.h"
 #include "storage/memory/arena.h"
+#include "storage/mirror/appeared.h"
 #include "storage/mirror/documents.h"
 
 #include <stdatomic.h>
@@ -285,6 +286,22 @@ static enum status read_whole(struct document_flight *flight, struct error *err)
     return rc;
 }
 
+static enum status note_appeared(struct document_flight *flight, struct error *err)
+{
+    struct kept_document *coming = flight->coming;
+    const struct kept_document *before = flight->before;
+    struct listed *appeared;
+
+    coming->row.appeared_count = 0;
+    if (!flight->format->list)
+        return STATUS_OK;
+    if (appeared_find(flight->format, &before->shown, &coming->shown, before->row.checked_us,
+                      coming->arena, &appeared, &coming->row.appeared_count, err))
+        return err->status;
+    coming->row.appeared = appeared;
+    return STATUS_OK;
+}
+
 /* Whether there is something new, and of use. is_same: what was kept holds. */
 static enum status judge(struct document_flight *flight, bool *is_same, struct error *err)
 {
@@ -320,7 +337,9 @@ static enum status judge(struct document_flight *flight, bool *is_same, struct e
         return STATUS_OK;
     }
     kept_document_show(coming);
-    return read_whole(flight, err);
+    if ((rc = read_whole(flight, err)))
+        return rc;
+    return before ? note_appeared(flight, err) : STATUS_OK;
 }
 
 static void finish(struct job *job)

@@ -169,6 +169,16 @@ enum status mirror_file_wait(struct mirror_file *file, int64_t offset, int64_t *
     return rc;
 }
 
+const char *mirror_file_archive_facts(struct mirror_file *file)
+{
+    const char *facts;
+
+    pthread_mutex_lock(&file->mirror->lock);
+    facts = file->is_whole ? file->archive_facts : NULL;
+    pthread_mutex_unlock(&file->mirror->lock);
+    return facts;
+}
+
 void mirror_file_close(struct mirror_file *file)
 {
     struct mirror *mirror;

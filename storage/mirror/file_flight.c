@@ -268,8 +268,7 @@ static enum status add_sidecar(struct mirror_file *file, const void *bytes, size
 /* All of it, before its last piece leaves. */
 static enum status verify(struct mirror_file *file, struct error *err)
 {
-    const void *sidecar = NULL;
-    size_t sidecar_length = 0;
+    struct mirror_inspection inspection = {0};
     struct digests found;
     int differing;
     enum status rc;
@@ -292,9 +291,12 @@ static enum status verify(struct mirror_file *file, struct error *err)
                     kinds[differing].name, file->attempts ? "listed, twice" : "listed");
     if (file->wish.inspect) {
         if ((rc = file->wish.inspect(&file->wish, stage_fd(file->stage), stage_size(file->stage), file->arena,
-                                     &file->sidecar_suffix, &sidecar, &sidecar_length, err)))
+                                     &inspection, err)))
             return rc;
-        if (sidecar && (rc = add_sidecar(file, sidecar, sidecar_length, err)))
+        file->sidecar_suffix = inspection.sidecar_suffix;
+        file->archive_facts = inspection.archive_facts;
+        if (inspection.sidecar &&
+            (rc = add_sidecar(file, inspection.sidecar, inspection.sidecar_length, err)))
             return rc;
     }
     file->digests = found;
@@ -348,14 +350,15 @@ static void keep(struct mirror_file *file)
         .sort_key = file->wish.sort_key,
         .sort_key_length = file->wish.sort_key_length,
         .file_kind = file->wish.file_kind,
-        .changes_listing = file->wish.changes_listing,
         .asker = file->wish.asker,
+        .archive_facts = file->archive_facts,
+        .changes_listing = file->wish.changes_listing || file->archive_facts,
     };
     if (file->sidecar) {
         ingest[1] = ingest[0];
         ingest[1].stage = file->sidecar;
         ingest[1].file = arena_format(file->arena, "%s%s", file->wish.file, file->sidecar_suffix);
-        ingest[1].meta = NULL;
+        ingest[1].meta = ingest[1].archive_facts = NULL;
         ingest[1].file_kind = FILE_SIDECAR;
         ingest[1].with_previous = true;
     }

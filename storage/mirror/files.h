@@ -21,7 +21,7 @@ struct mirror_file {
     int attempts;
     struct stage *stage, *sidecar;
     int fd;               /* of what was stored already; -1: the stage's */
-    const char *sidecar_suffix;
+    const char *sidecar_suffix, *archive_facts;
 
     /* Under the lock. */
     struct mirror_file *next;               /* in the bucket */

@@ -9,6 +9,8 @@ struct fetcher;
 struct mirror;
 struct strbuf;
 
+struct mirror_document;
+
 /* How a format asks its upstreams. One constant of each protocol. */
 struct mirror_format {
     enum format format;
@@ -19,6 +21,12 @@ struct mirror_format {
      * document of this package. Runs on a thread that may take its time; constant memory. */
     enum status (*check)(struct reader *document, const char *content_type, const char *name,
                          struct arena *arena, struct error *err);
+    /* Visits the files that a document names. */
+    enum status (*list)(struct reader *reader, const struct mirror_document *document,
+                        struct arena *arena,
+                        enum status (*visit)(void *context, const char *version, const char *file,
+                                             struct error *err),
+                        void *context, struct error *err);
 };
 
 struct mirror_options {
@@ -74,6 +82,14 @@ enum status mirror_read_document(const struct mirror_document *document, struct 
 int64_t mirror_refresh(struct mirror *mirror, const struct upstream *upstream, const char *name,
                        const char *name_norm);
 
+/* What was found in an archive. All in the arena. */
+struct mirror_inspection {
+    const char *sidecar_suffix; /* behind the file's name: ".metadata"; NULL: there is no sidecar */
+    const void *sidecar;
+    size_t sidecar_length;
+    const char *archive_facts; /* in their stored form, where they say more or else than the listing */
+};
+
 /* A file that a listing names. */
 struct mirror_wish {
     const struct upstream *upstream;
@@ -88,11 +104,9 @@ struct mirror_wish {
     bool changes_listing;     /* the listing lacks what is known once the file is here */
     bool any_host;            /* Python: any https host that the page names, since it gave a digest */
     unsigned digest_kinds;    /* to be computed besides: what listings will show */
-    /* Looks into the whole archive before the last piece leaves; NULL: nothing is looked at. May add
-     * one sidecar (name behind the file's: ".metadata"), whose bytes are in the arena. */
+    /* Looks into the whole archive before the last piece leaves; NULL: nothing is looked at. */
     enum status (*inspect)(const struct mirror_wish *wish, int fd, int64_t size, struct arena *arena,
-                           const char **sidecar_suffix, const void **sidecar, size_t *sidecar_length,
-                           struct error *err);
+                           struct mirror_inspection *out, struct error *err);
     struct first_asker asker;  /* whoever is first */
     const void *context; /* the protocol's own, for inspect */
     size_t context_size; /* so much of it is copied; 0: it must live until the flight has ended */
@@ -112,6 +126,8 @@ int mirror_file_fd(const struct mirror_file *file); /* grows until it is whole; 
 /* The digests: all once it is whole, before that those expected. */
 const struct digests *mirror_file_digests(const struct mirror_file *file);
 bool mirror_file_is_whole(const struct mirror_file *file);
+/* What its archive says besides its listing; NULL: nothing, or it is not whole. Lives as long as file. */
+const char *mirror_file_archive_facts(struct mirror_file *file);
 /* Waits until bytes up to offset + 1 may be sent, and tells up to where. The last 256 KiB may be sent
  * only once all is verified. Any failure: the answer must be cut. */
 enum status mirror_file_wait(struct mirror_file *file, int64_t offset, int64_t *available,

@@ -504,15 +504,15 @@ static void ours_by_now_is_not_kept(void **state)
 }
 
 static enum status add_sidecar(const struct mirror_wish *wish, int fd, int64_t size, struct arena *arena,
-                               const char **suffix, const void **sidecar, size_t *length, struct error *err)
+                               struct mirror_inspection *out, struct error *err)
 {
     char text[16];
 
     if (pread(fd, text, sizeof text, 0) != size || memcmp(text, wish->context, (size_t)size))
         return (fail)(err, STATUS_BAD_UPSTREAM, "odd-archive", "not what was to be inspected");
-    *suffix = ".metadata";
-    *sidecar = arena_copy(arena, "beside");
-    *length = 6;
+    out->sidecar_suffix = ".metadata";
+    out->sidecar = arena_copy(arena, "beside");
+    out->sidecar_length = 6;
     return STATUS_OK;
 }
 

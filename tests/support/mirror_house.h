@@ -34,7 +34,7 @@ static inline enum status check(struct reader *document, const char *content_typ
     return rc;
 }
 
-static const struct mirror_format test_format = {FORMAT_NPM, "text/plain", document_path, check};
+static const struct mirror_format test_format = {FORMAT_NPM, "text/plain", document_path, check, NULL};
 static const struct mirror_format *const formats[] = {&test_format, NULL};
 
 struct house {

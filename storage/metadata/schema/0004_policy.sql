@@ -34,9 +34,10 @@ CREATE TABLE hold(org_id I64 NOT NULL REFERENCES org(id), format I64 NOT NULL, n
   last_us I64 NOT NULL, PRIMARY KEY(org_id, format, name_fold, version, repository_id)) ROWLESS;
 CREATE INDEX hold_until ON hold(until_us);
 CREATE INDEX hold_last ON hold(last_us);
--- A file that came into a listing which we had seen without it: when that was. Age counts from there.
+-- A file that came into a listing which we had seen without it: when that was last, and when we saw it
+-- first. Age counts from there. file '': all files of the package that have no row of their own.
 CREATE TABLE listed(package_id I64 NOT NULL REFERENCES package(id), version TXT NOT NULL, file TXT NOT NULL,
-  after_us I64 NOT NULL, PRIMARY KEY(package_id, version, file)) ROWLESS;
+  after_us I64 NOT NULL, first_us I64 NOT NULL, PRIMARY KEY(package_id, file, version)) ROWLESS;
 -- What the archive itself says, read before its last byte left for the first time. It wins over the
 -- listing.
 CREATE TABLE archive_facts(org_id I64 NOT NULL REFERENCES org(id), format I64 NOT NULL, name_fold TXT NOT NULL,

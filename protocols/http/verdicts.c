@@ -1,0 +1,637 @@
+#include "protocols/http/verdicts.h"
+
+#include "config/clock.h"
+#include "protocols/http/document_cache.h"
+#include "protocols/http/response.h"
+#include "storage/catalog/fetch_count.h"
+#include "storage/catalog/hold.h"
+#include "storage/catalog/home_map.h"
+#include "storage/catalog/ingest.h"
+#include "storage/catalog/listed.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/gzip.h"
+#include "storage/memory/strbuf.h"
+#include "storage/mirror/mirror.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SENTENCE_MAX = 256, FIELDS = 8 };
+
+struct facts *facts_list_add(struct facts_list *list)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 64;
+        struct facts *larger = arena_array(list->arena, capacity, sizeof *larger);
+
+        if (list->count)
+            memcpy(larger, list->list, list->count * sizeof *larger);
+        list->list = larger;
+        list->capacity = capacity;
+    }
+    list->list[list->count] = (struct facts){0};
+    return &list->list[list->count++];
+}
+
+enum status policy_is_set(struct request *req, bool *out, struct error *err)
+{
+    const struct org_homes *homes;
+    enum status rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, err);
+
+    *out = !rc && homes->policy;
+    if (!rc)
+        org_homes_release(homes);
+    return rc;
+}
+
+/* Verdicts in the making, of one package. */
+struct taking {
+    struct request *req;
+    const struct verdict_format *how;
+    const struct upstream *upstream;
+    const char *name, *name_norm, *name_fold;
+    const struct org_homes *homes;
+    struct arena *arena;
+    struct facts_list facts, unlisted;
+    struct facts **by_file; /* in order of file */
+    int64_t now_us, changes_us;
+    size_t blocked;
+    struct strbuf lines;
+};
+
+static int compare_files(const void *a, const void *b)
+{
+    const struct facts *const *one = a, *const *other = b;
+
+    return strcmp((*one)->file, (*other)->file);
+}
+
+static int compare_births(const void *a, const void *b)
+{
+    const struct facts *const *one = a, *const *other = b;
+    int64_t first = facts_born_us(*one), second = facts_born_us(*other);
+
+    if (first != second)
+        return first < second ? -1 : 1;
+    return strcmp((*one)->file, (*other)->file);
+}
+
+static struct facts **in_order(struct taking *taking, int (*compare)(const void *, const void *))
+{
+    struct facts **list = arena_array(taking->arena, taking->facts.count + 1, sizeof *list);
+
+    for (size_t i = 0; i < taking->facts.count; i++)
+        list[i] = &taking->facts.list[i];
+    qsort(list, taking->facts.count, sizeof *list, compare);
+    return list;
+}
+
+static struct facts *find_facts(const struct taking *taking, const char *file)
+{
+    struct facts wanted = {.file = file}, *key = &wanted, **found;
+
+    found = bsearch(&key, taking->by_file, taking->facts.count, sizeof key, compare_files);
+    return found ? *found : NULL;
+}
+
+static bool has_digest(const struct facts *facts, const char *prefix, const char *text,
+                       bool *differs)
+{
+    for (size_t i = 0; i < FACTS_DIGESTS_MAX && facts->digests[i]; i++)
+        if (!strncmp(facts->digests[i], prefix, strlen(prefix))) {
+            *differs |= strcmp(facts->digests[i], text) != 0;
+            return true;
+        }
+    return false;
+}
+
+/* What came once and is listed no more can still be asked for by who knows its address. */
+static struct facts *add_unlisted(struct taking *taking, const char *file, const struct pin *pin)
+{
+    struct facts *facts = facts_list_add(&taking->unlisted);
+
+    facts->format = taking->how->format;
+    facts->name = taking->name;
+    facts->version = arena_copy(taking->arena, pin->version);
+    facts->file = arena_copy(taking->arena, file);
+    facts->upstream = taking->upstream->name;
+    facts->first_seen_us = pin->first_us;
+    facts->size_bytes = pin->size;
+    return facts;
+}
+
+/* C5: the first bytes are the ones that count; a listing that has others by now is told. */
+static enum status add_pin(void *context, const char *file, const struct pin *pin,
+                           struct error *err)
+{
+    struct taking *taking = context;
+    struct facts *facts = find_facts(taking, file);
+    char hex[DIGEST_HEX_MAX];
+    bool differs = false;
+    struct strbuf sha512;
+    const char *sha256;
+
+    (void)err;
+    if (!facts)
+        facts = add_unlisted(taking, file, pin);
+    digest_hex(pin->digests.sha256, SHA256_SIZE, hex);
+    sha256 = arena_format(taking->arena, "sha256:%s", hex);
+    has_digest(facts, "sha256:", sha256, &differs);
+    strbuf_init(&sha512, taking->arena, 128);
+    if (pin->digests.kinds & DIGEST_SHA512) {
+        strbuf_text(&sha512, "sha512-");
+        strbuf_base64(&sha512, pin->digests.sha512, SHA512_SIZE);
+        has_digest(facts, "sha512-", sha512.data, &differs);
+    }
+    facts->bytes_changed = differs ? FACT_YES : FACT_NO;
+    memset(facts->digests, 0, sizeof facts->digests);
+    facts->digests[0] = sha256;
+    if (sha512.length)
+        facts->digests[1] = sha512.data;
+    return STATUS_OK;
+}
+
+static enum status add_listed(void *context, const struct listed *listed, struct error *err)
+{
+    struct taking *taking = context;
+    struct facts *facts;
+
+    (void)err;
+    if (!*listed
+              ->file) { /* of all files of the package that no other row is about; it comes first */
+        for (size_t i = 0; i < taking->facts.count; i++) {
+            taking->facts.list[i].absent_us = listed->after_us;
+            taking->facts.list[i].first_seen_us = listed->first_us;
+        }
+        return STATUS_OK;
+    }
+    if ((facts = find_facts(taking, listed->file))) {
+        facts->absent_us = listed->after_us;
+        facts->first_seen_us = listed->first_us;
+    }
+    return STATUS_OK;
+}
+
+/* What the archive says wins over what is said of it. */
+static enum status merge_archive(struct facts *facts, const char *text, struct arena *arena,
+                                 struct error *err)
+{
+    struct facts archive;
+
+    if (facts_read(text, strlen(text), arena, &archive, err))
+        return fail(err, STATUS_INTERNAL, "", "the facts that are kept of %s cannot be read",
+                    facts->file);
+    if (archive.license)
+        facts->license = archive.license;
+    if (archive.install_scripts) {
+        facts->install_scripts = archive.install_scripts;
+        facts->scripts = archive.scripts;
+        facts->script_count = archive.script_count;
+    }
+    if (archive.manifest_mismatch)
+        facts->manifest_mismatch = archive.manifest_mismatch;
+    return STATUS_OK;
+}
+
+static enum status add_archive(void *context, const char *file, const char *text, struct error *err)
+{
+    struct taking *taking = context;
+    struct facts *facts = find_facts(taking, file);
+
+    return facts ? merge_archive(facts, text, taking->arena, err) : STATUS_OK;
+}
+
+static enum status gather(struct taking *taking, const struct mirror_document *document,
+                          struct error *err)
+{
+    struct catalog *catalog = taking->req->service->catalog;
+    enum format format = taking->how->format;
+    int64_t org_id = taking->upstream->org_id;
+    enum status rc;
+
+    if ((rc = taking->how->list(taking->req, taking->upstream, document, taking->name,
+                                &taking->facts, err)))
+        return rc;
+    taking->by_file = in_order(taking, compare_files);
+    if ((rc = catalog_walk_pins(catalog, org_id, format, taking->name_fold, add_pin, taking, err)))
+        return rc;
+    for (size_t i = 0; i < taking->unlisted.count; i++)
+        *facts_list_add(&taking->facts) = taking->unlisted.list[i];
+    taking->by_file = in_order(taking, compare_files);
+    if ((rc = catalog_walk_listed(catalog, taking->upstream, taking->name_norm, add_listed, taking,
+                                  err)))
+        return rc;
+    return catalog_walk_archive_facts(catalog, org_id, format, taking->name_fold, add_archive,
+                                      taking, err);
+}
+
+/* A sentence goes into a line of its own. */
+static void put_field(struct strbuf *out, const char *text)
+{
+    for (; text && *text; text++)
+        strbuf_char(out, *text == '\t' || *text == '\n' ? ' ' : *text);
+    strbuf_char(out, '\t');
+}
+
+static void put_rules(struct strbuf *out, const struct verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->standing_count; i++) {
+        if (i)
+            strbuf_char(out, ' ');
+        strbuf_text(out, verdict->findings[i].rule);
+    }
+}
+
+static void note_hold(struct taking *taking, const struct facts *facts,
+                      const struct verdict *verdict, const char *rules)
+{
+    const struct hold hold = {
+        .org_id = taking->upstream->org_id,
+        .repository_id = taking->req->repository->id,
+        .format = facts->format,
+        .name_fold = taking->name_fold,
+        .name = taking->name,
+        .version = facts->version,
+        .verdict = verdict->action,
+        .rules = rules,
+        .until_us = verdict->opens_us,
+    };
+
+    catalog_note_hold(taking->req->service->catalog, &hold);
+}
+
+static void put_verdict(struct taking *taking, const struct facts *facts,
+                        const struct verdict *verdict)
+{
+    bool is_blocked = !verdict_lets_through(verdict);
+    struct strbuf rules, sentence, *out = &taking->lines;
+
+    strbuf_init(&rules, taking->arena, 64 << 10);
+    strbuf_init(&sentence, taking->arena, SENTENCE_MAX);
+    put_rules(&rules, verdict);
+    verdict_sentence(verdict, &sentence);
+    put_field(out, facts->file);
+    put_field(out, facts->version);
+    put_field(out, verdict_word(verdict->action));
+    put_field(out, is_blocked ? "blocked" : "passes");
+    strbuf_format(out, "%" PRId64 "\t", verdict->opens_us);
+    put_field(out, rules.length ? rules.data : "");
+    put_field(out, sentence.length ? sentence.data : "");
+    facts_write(facts, out);
+    strbuf_char(out, '\n');
+    taking->blocked += is_blocked;
+    if (verdict->changes_us < taking->changes_us)
+        taking->changes_us = verdict->changes_us;
+    if (verdict->action != VERDICT_ALLOW)
+        note_hold(taking, facts, verdict, rules.data);
+}
+
+/* In the order in which they were published, for some facts are about what was before. Of the
+ * earlier ones the strongest and the latest stand for all. */
+static void take_all(struct taking *taking)
+{
+    struct facts **order = in_order(taking, compare_births);
+    const struct facts *earlier[2] = {NULL, NULL}, *allowed = NULL;
+    struct arena *scratch = arena_new();
+
+    for (size_t i = 0; i < taking->facts.count; i++) {
+        struct facts *facts = order[i];
+        size_t count = earlier[1] ? (earlier[0] == earlier[1] ? 1 : 2) : 0;
+        struct verdict verdict;
+
+        arena_reset(scratch);
+        facts_compare_earlier(facts, earlier, count);
+        facts_compare_scripts(facts, allowed);
+        verdict_take(taking->homes->policy, taking->req->repository->name, facts,
+                     taking->homes->exceptions, taking->homes->exception_count, taking->now_us,
+                     scratch, &verdict);
+        put_verdict(taking, facts, &verdict);
+        if (verdict.action == VERDICT_ALLOW)
+            allowed = facts;
+        if (!earlier[0] || facts->trust >= earlier[0]->trust)
+            earlier[0] = facts;
+        earlier[1] = facts;
+    }
+    arena_free(scratch);
+}
+
+static enum status render(void *context, struct strbuf *out, int64_t *modified_us,
+                          struct error *err)
+{
+    struct taking *taking = context;
+    const struct mirror_document *document;
+    enum status rc;
+
+    (void)modified_us;
+    if ((rc = mirror_get_document(taking->req->service->mirror, taking->upstream, taking->name,
+                                  taking->name_norm, &document, err)))
+        return rc;
+    taking->arena = arena_new();
+    taking->facts.arena = taking->unlisted.arena = taking->arena;
+    taking->now_us = clock_now_us();
+    taking->changes_us = INT64_MAX;
+    strbuf_init(&taking->lines, NULL, SIZE_MAX / 2);
+    if (!(rc = gather(taking, document, err))) {
+        take_all(taking);
+        strbuf_format(out, "%" PRId64 "\t%zu\t%zu\n", taking->changes_us, taking->facts.count,
+                      taking->blocked);
+        strbuf_bytes(out, taking->lines.data, taking->lines.length);
+    }
+    strbuf_free(&taking->lines);
+    arena_free(taking->arena);
+    mirror_release_document(document);
+    return rc;
+}
+
+static struct document_key key_of(struct request *req, const struct verdict_format *how,
+                                  const char *name_norm)
+{
+    return (struct document_key){
+        .repository_id = req->repository->id,
+        .kind = how->kind,
+        .name = name_norm,
+        .generation = catalog_home_generation(req->service->catalog, req->repository->org_id),
+    };
+}
+
+/* The verdicts as text; NULL, and success, without a policy. */
+static enum status get_text(struct request *req, const struct verdict_format *how,
+                            const struct upstream *upstream, const char *name,
+                            const char *name_norm, const struct document **out, struct error *err)
+{
+    struct taking taking = {
+        .req = req, .how = how, .upstream = upstream, .name = name, .name_norm = name_norm};
+    struct document_cache *cache = req->service->documents;
+    struct document_key key = key_of(req, how, name_norm);
+    enum status rc;
+
+    *out = NULL;
+    if (!owner_fold_name(how->format, name_norm, req->arena, &taking.name_fold))
+        return fail(err, STATUS_NOT_FOUND, "", "no package has such a name");
+    if ((rc = home_map_get(req->service->catalog, req->repository->org_id, &taking.homes, err)))
+        return rc;
+    if (taking.homes->policy &&
+        !(rc = document_cache_get(cache, &key, render, &taking, out, err)) &&
+        document_has_ended(*out)) {
+        document_cache_drop(cache, &key, *out);
+        document_release(*out);
+        taking.changes_us = 0;
+        rc = document_cache_get(cache, &key, render, &taking, out, err);
+    }
+    if (!rc && taking.changes_us && taking.changes_us != INT64_MAX)
+        document_set_end(*out, taking.changes_us);
+    org_homes_release(taking.homes);
+    return rc;
+}
+
+/* The document's text, with an end; the caller frees *heap. */
+static enum status plain_text(const struct document *document, const char **text, char **heap,
+                              struct error *err)
+{
+    enum status rc;
+
+    *heap = NULL;
+    if ((*text = document->plain))
+        return STATUS_OK;
+    if (!(*heap = malloc(document->plain_length + 1)))
+        return fail(err, STATUS_INTERNAL, "", "out of memory");
+    if ((rc = gzip_expand(document->gzip, document->gzip_length, *heap, document->plain_length,
+                          err))) {
+        free(*heap);
+        return rc;
+    }
+    (*heap)[document->plain_length] = '\0';
+    *text = *heap;
+    return STATUS_OK;
+}
+
+/* Reads a line, in the arena, and goes behind it. */
+static struct file_verdict read_line(const char **at, struct arena *arena)
+{
+    size_t length = strcspn(*at, "\n");
+    char *line = arena_copy_bytes(arena, *at, length), *fields[FIELDS], *rest = line;
+
+    for (size_t i = 0; i < FIELDS; i++)
+        fields[i] = strsep(&rest, "\t");
+    *at += length + ((*at)[length] == '\n');
+    return (struct file_verdict){
+        .file = fields[0],
+        .version = fields[1],
+        .action = !strcmp(fields[2], "deny")   ? VERDICT_DENY
+                  : !strcmp(fields[2], "hold") ? VERDICT_HOLD
+                                               : VERDICT_ALLOW,
+        .is_blocked = !strcmp(fields[3], "blocked"),
+        .opens_us = strtoll(fields[4], NULL, 10),
+        .rules = fields[5],
+        .sentence = fields[6],
+        .facts = fields[7],
+    };
+}
+
+static int compare_verdicts(const void *a, const void *b)
+{
+    const struct file_verdict *const *one = a, *const *other = b;
+
+    return strcmp((*one)->file, (*other)->file);
+}
+
+static void read_lines(const char *text, struct arena *arena, struct package_verdicts *out)
+{
+    size_t count = 0;
+
+    sscanf(text, "%" SCNd64 "\t%zu\t%zu", &out->changes_us, &count, &out->blocked);
+    if (out->changes_us == INT64_MAX)
+        out->changes_us = 0;
+    text += strcspn(text, "\n") + 1;
+    out->list = arena_array(arena, count + 1, sizeof *out->list);
+    out->by_file = arena_array(arena, count + 1, sizeof *out->by_file);
+    for (; out->count < count; out->count++) {
+        out->list[out->count] = read_line(&text, arena);
+        out->by_file[out->count] = &out->list[out->count];
+    }
+    qsort(out->by_file, count, sizeof *out->by_file, compare_verdicts);
+}
+
+enum status package_verdicts_get(struct request *req, const struct verdict_format *how,
+                                 const struct upstream *upstream, const char *name,
+                                 const char *name_norm, struct package_verdicts *out,
+                                 struct error *err)
+{
+    const struct document *document;
+    const char *text;
+    char *heap;
+    enum status rc;
+
+    *out = (struct package_verdicts){0};
+    if ((rc = get_text(req, how, upstream, name, name_norm, &document, err)) || !document)
+        return rc;
+    if (!(rc = plain_text(document, &text, &heap, err)))
+        read_lines(text, req->arena, out);
+    free(heap);
+    document_release(document);
+    return rc;
+}
+
+const struct file_verdict *package_verdicts_find(const struct package_verdicts *verdicts,
+                                                 const char *file)
+{
+    struct file_verdict wanted = {.file = file}, *key = &wanted, **found;
+
+    found = bsearch(&key, verdicts->by_file, verdicts->count, sizeof key, compare_verdicts);
+    return found ? *found : NULL;
+}
+
+enum status verdict_refuse(struct error *err, enum format format, const char *name,
+                           const struct file_verdict *verdict)
+{
+    return fail(err, STATUS_FORBIDDEN, verdict->action == VERDICT_DENY ? "denied" : "held",
+                "%.214s@%.100s is %s; ask: packhouse request create %s:%.214s@%.100s", name,
+                verdict->version, verdict->sentence, format_name(format), name, verdict->version);
+}
+
+/* The one line of this file; false: there is none. */
+static bool find_line(const char *text, const char *file, struct arena *arena,
+                      struct file_verdict *out)
+{
+    const char *start = arena_format(arena, "\n%s\t", file), *at = strstr(text, start);
+
+    if (!at)
+        return false;
+    at++;
+    *out = read_line(&at, arena);
+    return true;
+}
+
+static enum status judge_line(struct request *req, const struct verdict_format *how,
+                              const char *name, const char *name_norm,
+                              const struct file_verdict *verdict)
+{
+    struct fetch_count fetch = {
+        .org_id = req->repository->org_id,
+        .repository_id = req->repository->id,
+        .format = how->format,
+        .version = verdict->version,
+        .account_id = req->principal->account_id,
+        .verdict = verdict->action,
+        .is_audited = verdict->action != VERDICT_ALLOW && !verdict->is_blocked,
+        .rules = verdict->rules,
+        .facts = verdict->facts,
+    };
+
+    if (owner_fold_name(how->format, name_norm, req->arena, &fetch.name_fold))
+        catalog_note_fetch(req->service->catalog, &fetch);
+    return verdict->is_blocked ? verdict_refuse(&req->error, how->format, name, verdict)
+                               : STATUS_OK;
+}
+
+/* The verdict of one file; *found: there is one. */
+static enum status find_verdict(struct request *req, const struct verdict_format *how,
+                                const struct upstream *upstream, const char *name,
+                                const char *name_norm, const char *file, struct file_verdict *out,
+                                bool *found)
+{
+    const struct document *document;
+    const char *text;
+    char *heap;
+    enum status rc;
+
+    *found = false;
+    if ((rc = get_text(req, how, upstream, name, name_norm, &document, &req->error)) || !document)
+        return rc;
+    if (!(rc = plain_text(document, &text, &heap, &req->error)))
+        *found = find_line(text, file, req->arena, out);
+    free(heap);
+    document_release(document);
+    return rc;
+}
+
+enum status verdict_check_file(struct request *req, const struct verdict_format *how,
+                               const struct upstream *upstream, const char *name,
+                               const char *name_norm, const char *file)
+{
+    struct file_verdict verdict;
+    bool found;
+    enum status rc = find_verdict(req, how, upstream, name, name_norm, file, &verdict, &found);
+
+    return rc || !found ? rc : judge_line(req, how, name, name_norm, &verdict);
+}
+
+/* Scripts that only the archive has are new, whatever the version before had: nobody was told. */
+static enum status judge_archive(struct request *req, const struct mirror_wish *wish,
+                                 const struct file_verdict *listed, const char *archive)
+{
+    const struct org_homes *homes;
+    struct verdict verdict;
+    struct strbuf sentence;
+    struct facts facts;
+    bool had_scripts;
+    enum status rc;
+
+    if ((rc = facts_read(listed->facts, strlen(listed->facts), req->arena, &facts, &req->error)))
+        return rc;
+    had_scripts = facts.install_scripts == FACT_YES;
+    if ((rc = merge_archive(&facts, archive, req->arena, &req->error)) ||
+        (rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, &req->error)))
+        return rc;
+    if (facts.install_scripts == FACT_YES && !had_scripts)
+        facts.new_install_scripts = FACT_YES;
+    if (homes->policy) {
+        verdict_take(homes->policy, req->repository->name, &facts, homes->exceptions,
+                     homes->exception_count, clock_now_us(), req->arena, &verdict);
+        if (!verdict_lets_through(&verdict)) {
+            strbuf_init(&sentence, req->arena, SENTENCE_MAX);
+            verdict_sentence(&verdict, &sentence);
+            rc = verdict_refuse(&req->error, facts.format, wish->name,
+                                &(struct file_verdict){.version = wish->version,
+                                                       .action = verdict.action,
+                                                       .sentence = sentence.data});
+        }
+    }
+    org_homes_release(homes);
+    return rc;
+}
+
+/* What is looked at again when the last byte is about to leave. */
+struct guard {
+    struct request *req;
+    const struct verdict_format *how;
+    const struct mirror_wish *wish;
+    struct mirror_file *file;
+};
+
+static enum status judge_arrived(struct guard *guard)
+{
+    const char *archive = mirror_file_archive_facts(guard->file);
+    const struct mirror_wish *wish = guard->wish;
+    struct file_verdict verdict;
+    bool found;
+    enum status rc;
+
+    if (!archive)
+        return STATUS_OK;
+    rc = find_verdict(guard->req, guard->how, wish->upstream, wish->name, wish->name_norm,
+                      wish->file, &verdict, &found);
+    return rc || !found ? rc : judge_archive(guard->req, wish, &verdict, archive);
+}
+
+static bool may_end(void *context)
+{
+    return !judge_arrived(context);
+}
+
+enum status verdict_guard_arriving(struct request *req, struct response *res,
+                                   const struct verdict_format *how, const struct mirror_wish *wish,
+                                   struct mirror_file *file)
+{
+    struct guard *guard = arena_alloc(req->arena, sizeof *guard);
+    struct mirror_wish *kept = arena_alloc(req->arena, sizeof *kept);
+
+    *kept = *wish; /* its texts are the request's */
+    *guard = (struct guard){req, how, kept, file};
+    if (mirror_file_is_whole(file))
+        return judge_arrived(guard);
+    res->may_end = may_end;
+    res->may_end_context = guard;
+    return STATUS_OK;
+}

@@ -1,0 +1,78 @@
+/* What policy says of each file of a package, to those who ask one repository. Every route that
+ * names or gives what came from an upstream asks here, and nowhere else are verdicts taken. Kept in
+ * the document cache beside the package's other documents, and over with them. Access spec C2 to
+ * C4. */
+#pragma once
+#include "policy/verdict.h"
+#include "protocols/http/request.h"
+#include "storage/catalog/upstream.h"
+
+struct mirror_document;
+struct mirror_file;
+struct mirror_wish;
+struct response;
+
+/* Facts of the files that a listing names, in any order. Texts live in the arena. */
+struct facts_list {
+    struct arena *arena;
+    struct facts *list;
+    size_t count, capacity;
+};
+struct facts *facts_list_add(struct facts_list *list); /* zeroed; good until the next is added */
+
+/* How a format is looked at. One constant of each protocol. */
+struct verdict_format {
+    enum format format;
+    int kind; /* enum document_kind of its verdicts */
+    /* What the document says of its files; facts from elsewhere are added by the caller. */
+    enum status (*list)(struct request *req, const struct upstream *upstream,
+                        const struct mirror_document *document, const char *name,
+                        struct facts_list *out, struct error *err);
+};
+
+struct file_verdict {
+    const char *file, *version;
+    enum verdict_action action;
+    bool is_blocked;      /* no bytes go out: not allowed, and not in audit mode */
+    int64_t opens_us;     /* when it is allowed by itself; INT64_MAX: never */
+    const char *rules;    /* those that stand, separated by blanks; "" */
+    const char *sentence; /* 'held by "cooldown" until 2026-12-02: …'; "" where it is allowed */
+    const char *facts;    /* their stored form */
+};
+
+/* In the request's arena. */
+struct package_verdicts {
+    struct file_verdict *list;
+    size_t count;       /* in the order in which they were published, kept ones that are listed no
+                           more among them; 0 without a policy */
+    size_t blocked;     /* how many are */
+    int64_t changes_us; /* when one of them changes by itself; 0: never */
+    const struct file_verdict **by_file; /* in order of file */
+};
+
+/* Whether the org has a policy: without one nothing needs to be asked. */
+enum status policy_is_set(struct request *req, bool *out, struct error *err);
+
+/* The verdicts of a package of this upstream. */
+enum status package_verdicts_get(struct request *req, const struct verdict_format *how,
+                                 const struct upstream *upstream, const char *name,
+                                 const char *name_norm, struct package_verdicts *out,
+                                 struct error *err);
+/* NULL where there is no such file. */
+const struct file_verdict *package_verdicts_find(const struct package_verdicts *verdicts,
+                                                 const char *file);
+
+/* For routes that give bytes: STATUS_FORBIDDEN "held" or "denied", with the sentence and the
+ * command to ask with, where the file is blocked. What is neither listed nor was ever kept passes,
+ * for there is nothing to give. Counted as asked for, under its verdict. */
+enum status verdict_check_file(struct request *req, const struct verdict_format *how,
+                               const struct upstream *upstream, const char *name,
+                               const char *name_norm, const char *file);
+/* For a file that is on its way in: takes the verdict again once its archive has been read, at once
+ * or before its last piece leaves. The file is to be closed by the caller where this fails. */
+enum status verdict_guard_arriving(struct request *req, struct response *res,
+                                   const struct verdict_format *how, const struct mirror_wish *wish,
+                                   struct mirror_file *file);
+/* The same sentence for a version that is blocked. */
+enum status verdict_refuse(struct error *err, enum format format, const char *name,
+                           const struct file_verdict *verdict);
