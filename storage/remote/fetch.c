@@ -136,9 +136,21 @@ static void read_answer(CURL *curl, struct fetch_answer *answer)
     snprintf(answer->content_type, sizeof answer->content_type, "%s", type ? type : "");
 }
 
+struct fetch_connection *fetch_connection_new(void)
+{
+    fetch_library_start();
+    return (struct fetch_connection *)curl_easy_init();
+}
+
+void fetch_connection_free(struct fetch_connection *connection)
+{
+    curl_easy_cleanup((CURL *)connection);
+}
+
 enum status fetch(const struct fetch_request *request, struct strbuf *out,
                   struct fetch_answer *answer, struct error *err)
 {
+    struct fetch_connection *own = NULL;
     char reason[CURL_ERROR_SIZE] = "";
     struct curl_slist *headers = NULL;
     CURL *curl = NULL;
@@ -147,7 +159,7 @@ enum status fetch(const struct fetch_request *request, struct strbuf *out,
     fetch_library_start();
     if ((rc = add_headers(request, &headers, err)))
         goto done;
-    if (!(curl = curl_easy_init())) {
+    if (!(curl = (CURL *)request->connection) && !(curl = (CURL *)(own = fetch_connection_new()))) {
         rc = fail(err, STATUS_INTERNAL, "", "out of memory");
         goto done;
     }
@@ -156,7 +168,9 @@ enum status fetch(const struct fetch_request *request, struct strbuf *out,
         goto done;
     read_answer(curl, answer);
 done:
-    curl_easy_cleanup(curl);
+    if (curl)
+        curl_easy_reset(curl); /* what is on this stack is forgotten, connections are not */
+    fetch_connection_free(own);
     curl_slist_free_all(headers);
     return rc;
 }

@@ -48,18 +48,23 @@ static void *serve(void *context)
     return NULL;
 }
 
-static void server_start(struct server *server, const char *until, const char *answer)
+static void server_listen(struct server *server, void *(*serve_with)(void *context))
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
 
-    *server = (struct server){.until = until, .answer = answer};
     server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(server->listener, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(server->listener, 1), 0);
     assert_int_equal(getsockname(server->listener, (struct sockaddr *)&address, &length), 0);
     snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d/p?q=1", ntohs(address.sin_port));
-    assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+    assert_int_equal(pthread_create(&server->thread, NULL, serve_with, server), 0);
+}
+
+static void server_start(struct server *server, const char *until, const char *answer)
+{
+    *server = (struct server){.until = until, .answer = answer};
+    server_listen(server, serve);
 }
 
 static void server_stop(struct server *server)
@@ -194,6 +199,52 @@ static void what_cannot_be_sent_is_refused(void **state)
     free(body);
 }
 
+/* Accepts one connection, and answers two requests on it. */
+static void *serve_twice(void *context)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    struct server *server = context;
+    int fd = accept(server->listener, NULL, NULL);
+    ssize_t got;
+
+    for (int i = 0; i < 2; i++) {
+        server->length = 0;
+        do {
+            got = read(fd, server->request + server->length,
+                       sizeof server->request - server->length - 1);
+            server->length += got > 0 ? (size_t)got : 0;
+            server->request[server->length] = '\0';
+        } while (got > 0 && !strstr(server->request, "\r\n\r\n"));
+        got = send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL);
+    }
+    close(fd);
+    return NULL;
+}
+
+/* A second connection would wait for ever here. */
+static void a_connection_that_is_kept_serves_the_next_request(void **state)
+{
+    struct fetch_connection *connection = fetch_connection_new();
+    struct fetch_answer answer;
+    struct server server = {0};
+    struct strbuf out;
+
+    (void)state;
+    server_listen(&server, serve_twice);
+    for (int i = 0; i < 2; i++) {
+        const struct fetch_request request = {
+            .method = "GET", .url = server.url, .connection = connection};
+
+        strbuf_init(&out, NULL, 100);
+        assert_int_equal(fetch(&request, &out, &answer, NULL), STATUS_OK);
+        assert_int_equal(answer.code, 200);
+        assert_string_equal(out.data, "hi");
+        strbuf_free(&out);
+    }
+    server_stop(&server);
+    fetch_connection_free(connection);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_redirect_is_not_followed),
         cmocka_unit_test(each_failure_has_its_words),
         cmocka_unit_test(what_cannot_be_sent_is_refused),
+        cmocka_unit_test(a_connection_that_is_kept_serves_the_next_request),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
