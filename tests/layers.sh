@@ -16,6 +16,7 @@ sources() {
 may_include() {
     case $1 in
     server/main.c | server/routes.c) echo 'server/ protocols/ policy/ storage/' ;;
+    server/commands/warm_package.c) echo 'server/ protocols/lockfile/ protocols/pypi/ storage/' ;;
     server/commands/*) echo 'server/ protocols/http/ protocols/lockfile/ policy/ storage/' ;;
     server/*) echo 'server/ protocols/http/ policy/ storage/' ;;
     protocols/http/*) echo 'policy/ storage/catalog/ storage/memory/ storage/mirror/' ;;

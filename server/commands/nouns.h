@@ -26,4 +26,5 @@ extern const struct command token_commands[];
 extern const struct command upstream_commands[];
 extern const struct command verify_commands[];
 extern const struct command version_commands[];
+extern const struct command warm_commands[];
 extern const struct command whoami_commands[];

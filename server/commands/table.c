@@ -20,6 +20,7 @@ const struct command *const command_table[] = {
     owner_commands,
     claim_commands,
     policy_commands,
+    warm_commands,
     remove_commands,
     restore_commands,
     removed_commands,
