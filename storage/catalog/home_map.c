@@ -1,6 +1,7 @@
 #include "storage/catalog/home_map.h"
 
 #include "policy/policy.h"
+#include "storage/catalog/exception.h"
 #include "storage/catalog/reading.h"
 #include "storage/memory/arena.h"
 
@@ -229,6 +230,17 @@ static enum status read_policy(struct db *db, struct kept_homes *kept, struct er
     return rc;
 }
 
+static enum status read_exceptions(struct db *db, struct org_homes *homes, struct arena *arena,
+                                   struct error *err)
+{
+    struct policy_exception *exceptions;
+    enum status rc = catalog_load_exceptions(db, homes->org_id, arena, &exceptions,
+                                             &homes->exception_count, err);
+
+    homes->exceptions = exceptions;
+    return rc;
+}
+
 /* All of it in one snapshot. */
 static enum status read_homes(struct catalog *catalog, struct kept_homes *kept, struct arena *arena,
                               struct error *err)
@@ -242,8 +254,8 @@ static enum status read_homes(struct catalog *catalog, struct kept_homes *kept, 
     if (!(rc = db_execute(db, "BEGIN", err))) {
         if (!(rc = read_upstreams(db, homes, arena, err)) &&
             !(rc = read_sources(db, homes, arena, err)) &&
-            !(rc = read_claims(db, homes, arena, err)))
-            rc = read_policy(db, kept, err);
+            !(rc = read_claims(db, homes, arena, err)) && !(rc = read_policy(db, kept, err)))
+            rc = read_exceptions(db, homes, arena, err);
         db_execute(db, "COMMIT", NULL); /* ends the snapshot; it wrote nothing */
     }
     db_pool_give(catalog_readers(catalog), db);

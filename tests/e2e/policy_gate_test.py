@@ -1,0 +1,262 @@
+"""Policy at the gate: what it holds back cannot be had, by no route and with no client, and what it lets
+through comes as if there were none."""
+
+import datetime
+import json
+import urllib.parse
+
+import pytest
+
+import index_pages
+import packages
+from conformance import conformance
+from patience import until
+from policies import set_policy
+from pulling import attach
+
+pytestmark = pytest.mark.settings(PACKHOUSE_UPSTREAM_ALLOW_ADDRESSES="127.0.0.0/8", PACKHOUSE_UPSTREAM_RETRIES="0",
+                                  PACKHOUSE_UPSTREAM_CONNECT_TIMEOUT="1m")
+COOLDOWN = """
+mode: enforce
+default: allow
+rules:
+  cooldown:
+    hold: {younger_than: 7d}
+    say: New releases wait seven days
+"""
+ABBREVIATED = {"Accept": "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*"}
+NPM11 = {"User-Agent": "npm/11.2.0 node/v22.0.0 linux x64 workspaces/false"}
+
+
+def ago(**time_ago):
+    then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(**time_ago)
+    return then.strftime("%Y-%m-%dT%H:%M:%S.") + f"{then.microsecond // 1000:03}Z"
+
+
+@pytest.fixture
+def gated(server, upstream):
+    """left-pad 1.3.0 is old, 1.3.1 and cooldown's 2.0.0 came a moment ago; of rightpad all is new."""
+    attach(server, "npm", upstream.npm_url)
+    attach(server, "pypi", upstream.pypi_url)
+    npm, pypi = upstream.npm, upstream.pypi
+    npm.add("left-pad", "1.2.0", published=ago(days=700))
+    npm.add("left-pad", "1.3.0", published=ago(days=400))
+    npm.add("left-pad", "1.3.1", published=ago(hours=1))
+    npm.tags["left-pad"]["newest"] = "1.3.1"
+    npm.tags["left-pad"]["cjs"] = "1.2.0"
+    npm.add("all-new", "1.0.0", published=ago(hours=2))
+    pypi.add(packages.wheel("leftpad", "1.3.0"), upload_time=ago(days=400))
+    pypi.add(packages.wheel("leftpad", "1.3.1"), upload_time=ago(hours=1))
+    pypi.add(packages.wheel("allnew", "1.0"), upload_time=ago(hours=1))
+    set_policy(server, COOLDOWN)
+    return server
+
+
+def packument(server, name, **headers):
+    answer = server.get(f"{server.npm}/{name}", headers=headers)
+    assert answer.status == 200, answer
+    return answer.json()
+
+
+def page(server, name):
+    answer = server.get(f"{server.pypi}/simple/{name}/", headers={"Accept": index_pages.JSON})
+    assert answer.status == 200, answer
+    return answer.json()
+
+
+@conformance("npm-167", "art-098")
+@pytest.mark.parametrize("form", [{}, ABBREVIATED], ids=["full", "abbreviated"])
+def test_a_filtered_packument_names_nothing_that_is_held(gated, upstream, form):
+    document = packument(gated, "left-pad", **NPM11, **form)
+    assert list(document["versions"]) == ["1.2.0", "1.3.0"]
+    assert document["dist-tags"] == {"latest": "1.3.0", "newest": "1.3.0", "cjs": "1.2.0"}
+    assert "1.3.1" in document["policyRestrictions"]["versions"]
+    told = document["policyRestrictions"]["message"]
+    assert "1.3.1" in told and '"cooldown"' in told and "New releases wait seven days" in told and len(told) <= 500
+    assert "packhouse request create npm:left-pad@1.3.1" in told
+    for version, manifest in document["versions"].items():
+        assert manifest["dist"]["integrity"] == upstream.npm.packages["left-pad"][version].integrity
+    tags = gated.get(f"{gated.npm}/-/package/left-pad/dist-tags").json()
+    assert tags == document["dist-tags"]
+
+
+@conformance("art-097")
+def test_older_npm_is_not_told_of_restrictions(gated):
+    for agent in ("npm/10.8.2 node/v20", "npm/6.14.18 node/v14", "npm/9.9.4 node/v18"):
+        document = packument(gated, "left-pad", **{"User-Agent": agent})
+        assert "policyRestrictions" not in document and "1.3.1" not in json.dumps(document["versions"])
+    assert "policyRestrictions" in packument(gated, "left-pad", **{"User-Agent": "npm/10.9.0 node/v20"})
+
+
+@conformance("npm-169", "art-096")
+def test_npm_prints_why_an_exact_version_is_held(gated, npm):
+    with pytest.raises(npm.Failure) as failed:
+        npm.install("left-pad@1.3.1")
+    told = failed.value.stdout + failed.value.stderr
+    assert "E403" in told and "cooldown" in told and "New releases wait seven days" in told
+    assert "packhouse request create npm:left-pad@1.3.1" in told
+    assert b"left-pad 1.3.0" in npm.install("left-pad@^1.3.0").files["index.js"]
+
+
+@conformance("npm-166")
+@pytest.mark.parametrize("client", ["npm", "npm10", "pnpm", "yarn1", "berry", "bun"])
+def test_each_client_gets_the_version_before(gated, client, request):
+    client = request.getfixturevalue(client)
+    for spec in ("left-pad", "left-pad@^1.0.0", "left-pad@latest"):
+        assert b"left-pad 1.3.0" in client.install(spec).files["index.js"], spec
+
+
+@conformance("npm-083", "art-096", "art-100")
+def test_a_locked_version_is_refused_in_words(server, upstream, npm):
+    """npm ci reads no packument: the tarball's 403 is all that it sees."""
+    attach(server, "npm", upstream.npm_url)
+    upstream.npm.add("left-pad", "1.3.1", published=ago(hours=1))
+    locked = npm.install("left-pad@1.3.1")
+    set_policy(server, COOLDOWN)
+    again = type(npm)(npm.new_folder("again"), server)
+    with pytest.raises(npm.Failure) as failed:
+        again.reinstall(locked.folder)
+    told = failed.value.stdout + failed.value.stderr
+    assert "403" in told and "cooldown" in told and "packhouse request create npm:left-pad@1.3.1" in told
+
+
+@conformance("npm-170")
+def test_all_versions_held_is_a_clear_403(gated, npm):
+    answer = gated.get(f"{gated.npm}/all-new", headers=NPM11)
+    assert answer.status == 403 and "cooldown" in answer.json()["error"], answer
+    with pytest.raises(npm.Failure) as failed:
+        npm.install("all-new")
+    assert "403" in failed.value.stderr and "cooldown" in failed.value.stderr
+
+
+@conformance("art-099")
+def test_pip_takes_an_allowed_version_and_prints_why_not_another(gated, pip):
+    listed = {file["filename"]: file for file in page(gated, "leftpad")["files"]}
+    assert 'held by "cooldown"' in listed["leftpad-1.3.1-py3-none-any.whl"]["yanked"]
+    assert not listed["leftpad-1.3.0-py3-none-any.whl"].get("yanked")
+    assert pip.install("leftpad").files  # the one that is not yanked
+    with pytest.raises(pip.Failure) as failed:
+        pip.install("leftpad==1.3.1")
+    told = failed.value.stdout + failed.value.stderr
+    assert "403" in told and "cooldown" in told
+
+
+@conformance("art-099")
+def test_a_project_of_which_all_is_held_is_quarantined(gated, pip):
+    shown = page(gated, "allnew")
+    assert shown["files"] == [] and shown["project-status"]["status"] == "quarantined"
+    assert "cooldown" in shown["project-status"]["reason"]
+    with pytest.raises(pip.Failure):
+        pip.install("allnew")
+
+
+def routes_to_bytes(server, upstream):
+    """Every address that gives bytes of what is held, by the name of its kind."""
+    wheel = next(file for file in upstream.pypi.projects["leftpad"].values() if "1.3.1" in file.filename)
+    listed = {entry["filename"]: entry for entry in page(server, "leftpad")["files"]}[wheel.filename]
+    address = urllib.parse.urljoin(f"{server.pypi}/simple/leftpad/", listed["url"])
+    return {
+        "tarball": f"{server.npm}/left-pad/-/left-pad-1.3.1.tgz",
+        "tarball with a query": f"{server.npm}/left-pad/-/left-pad-1.3.1.tgz?x=1",
+        "manifest": f"{server.npm}/left-pad/1.3.1",
+        "manifest in another spelling": f"{server.npm}/left-pad/v1.3.1",
+        "wheel": address,
+        "metadata": address + ".metadata",
+    }
+
+
+@conformance("art-100")
+@pytest.mark.parametrize("was_kept", [False, True], ids=["cold", "kept"])
+def test_no_route_gives_what_is_held(server, upstream, was_kept):
+    attach(server, "npm", upstream.npm_url)
+    attach(server, "pypi", upstream.pypi_url)
+    upstream.npm.add("left-pad", "1.3.0", published=ago(days=400))
+    upstream.npm.add("left-pad", "1.3.1", published=ago(hours=1))
+    upstream.pypi.add(packages.wheel("leftpad", "1.3.0"), upload_time=ago(days=400))
+    upstream.pypi.add(packages.wheel("leftpad", "1.3.1"), upload_time=ago(hours=1))
+    routes = routes_to_bytes(server, upstream)
+    if was_kept:
+        for path in routes.values():
+            assert server.get(path).status == 200, path
+    upstream.forget()
+    set_policy(server, COOLDOWN)
+    for kind, path in routes.items():
+        for headers in ({}, {"Range": "bytes=0-9"}, {"If-None-Match": "*"}):
+            for method in ("GET", "HEAD"):
+                answer = server.http(method, path, headers=headers)
+                assert answer.status == 403, (kind, method, headers, answer)
+                if method == "GET":
+                    assert b"cooldown" in answer.body, (kind, answer)
+    assert not [request for request in upstream.requests if "1.3.1" in request.path], "nothing of it is fetched"
+
+
+@conformance("npm-168", "art-101")
+def test_a_version_that_matures_appears_by_itself(server, upstream):
+    attach(server, "npm", upstream.npm_url)
+    attach(server, "pypi", upstream.pypi_url)
+    upstream.npm.add("ripe", "1.0.0", published=ago(days=30))
+    upstream.npm.add("ripe", "1.0.1", published=ago(days=6, hours=23, minutes=59, seconds=50))
+    upstream.pypi.add(packages.wheel("ripe", "1.0"), upload_time=ago(days=30))
+    upstream.pypi.add(packages.wheel("ripe", "1.1"), upload_time=ago(days=6, hours=23, minutes=59, seconds=50))
+    set_policy(server, COOLDOWN)
+    first = server.get(f"{server.npm}/ripe")
+    if "1.0.1" in first.json()["versions"]:
+        pytest.skip("the machine took longer than the version's last ten seconds")
+    until(lambda: "1.0.1" in server.get(f"{server.npm}/ripe").json()["versions"], "the version")
+    now = server.get(f"{server.npm}/ripe")
+    assert now.headers["etag"] != first.headers["etag"] and now.json()["dist-tags"]["latest"] == "1.0.1"
+    assert server.get(f"{server.npm}/ripe/-/ripe-1.0.1.tgz").status == 200
+    until(lambda: not any(file.get("yanked") for file in page(server, "ripe")["files"]), "the file")
+
+
+def test_times_that_move_back_make_nothing_older(server, upstream):
+    """Age counts from when we last fetched the listing without the file, whatever the upstream says."""
+    attach(server, "npm", upstream.npm_url)
+    attach(server, "pypi", upstream.pypi_url)
+    upstream.npm.add("moved", "1.0.0", published=ago(days=500))
+    upstream.pypi.add(packages.wheel("moved", "1.0"), upload_time=ago(days=500))
+    set_policy(server, COOLDOWN)
+    packument(server, "moved")
+    page(server, "moved")
+    upstream.npm.add("moved", "1.0.1", published=ago(days=400))
+    upstream.pypi.add(packages.wheel("moved", "1.1"), upload_time=ago(days=400))
+    for form in ("npm", "pypi"):
+        assert server.post(f"/api/v1/orgs/acme/upstreams/{form}/refresh").status == 200
+    until(lambda: "policyRestrictions" in packument(server, "moved", **NPM11), "the held version")
+    assert list(packument(server, "moved")["versions"]) == ["1.0.0"]
+    assert server.get(f"{server.npm}/moved/-/moved-1.0.1.tgz").status == 403
+    until(lambda: any(file.get("yanked") for file in page(server, "moved")["files"]), "the held file")
+
+
+def test_what_the_archive_says_wins(server, upstream):
+    """The listing hides a script that runs on install."""
+    attach(server, "npm", upstream.npm_url)
+    scripts = {"postinstall": "node evil.js"}
+    tarball = packages.npm_tarball("sly", "1.0.0", {"index.js": "1"}, scripts=scripts)
+    upstream.npm.add("sly", "1.0.0", tarball=tarball, published=ago(days=400))
+    large = packages.npm_tarball("large-sly", "1.0.0", {"index.js": "1", "noise": __import__("random").Random(1).randbytes(9 << 20)},
+                                 scripts=scripts)
+    upstream.npm.add("large-sly", "1.0.0", tarball=large, published=ago(days=400))
+    set_policy(server, "mode: enforce\ndefault: allow\nrules:\n  scripts:\n    hold: {install_scripts: true}\n"
+                       "    say: No scripts\n")
+    assert "1.0.0" in packument(server, "sly")["versions"]
+    for _ in range(2):
+        answer = server.get(f"{server.npm}/sly/-/sly-1.0.0.tgz")
+        assert answer.status == 403 and b"No scripts" in answer.body
+    until(lambda: server.get(f"{server.npm}/sly").status == 403, "the verdict in the packument")
+    path = f"{server.npm}/large-sly/-/large-sly-1.0.0.tgz"
+    with pytest.raises(Exception):
+        assert server.get(path).status != 200
+    until(lambda: server.get(path).status == 403, "the large one's verdict")
+
+
+def test_audit_mode_changes_no_byte(server, upstream):
+    attach(server, "npm", upstream.npm_url)
+    attach(server, "pypi", upstream.pypi_url)
+    upstream.npm.add("left-pad", "1.3.1", published=ago(hours=1))
+    upstream.pypi.add(packages.wheel("leftpad", "1.3.1"), upload_time=ago(hours=1))
+    paths = [f"{server.npm}/left-pad", f"{server.npm}/left-pad/1.3.1", f"{server.npm}/left-pad/-/left-pad-1.3.1.tgz",
+             f"{server.pypi}/simple/leftpad/"]
+    before = [(answer.status, answer.body) for answer in map(server.get, paths)]
+    set_policy(server, COOLDOWN.replace("enforce", "audit"))
+    assert [(answer.status, answer.body) for answer in map(server.get, paths)] == before
