@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { OUTPUT_MAX = 16 << 20 };
 
@@ -38,7 +39,11 @@ static enum status read_options(struct setup *setup, const struct setup_client *
 {
     const struct command_call *call = setup->call;
     bool is_anonymous = command_option(call, "anonymous") != NULL;
+    const char *org, *name;
+    enum status rc;
 
+    if ((rc = client_repository(call, &org, &name, err)))
+        return rc;
     setup->scope = command_option(call, "scope");
     setup->is_user = command_option(call, "user") != NULL;
     setup->token = is_anonymous ? NULL : call->settings->token;
@@ -216,6 +221,9 @@ static void add_notes(struct setup *setup, const struct setup_client *client)
     bool is_plain = !strncmp(setup->index, "http://", 7);
     const char *host = setup_host(setup, setup->index);
 
+    if (client->speaks_npm && !setup->is_user && access("package.json", F_OK))
+        setup_note(setup, "there is no package.json here, and %s reads the files of the folder that has one",
+                   client->name);
     for (const char *const *name = client->variables; *name; name++)
         if (getenv(*name) && *getenv(*name))
             setup_note(setup, "%s is set in this shell, and wins over what the files say", *name);
@@ -240,9 +248,12 @@ static void write_json(const struct setup *setup, const struct setup_client *cli
         output_member_bool(out, "changed", setup_must_write(file));
         strbuf_char(out, '}');
     }
-    strbuf_char(out, ']');
-    output_member_list(out, "notes", setup->notes);
-    strbuf_text(out, ",\"lockfiles\":");
+    strbuf_text(out, "],\"notes\":[");
+    for (size_t i = 0; i < setup->note_count; i++) {
+        strbuf_text(out, i ? "," : "");
+        strbuf_json(out, setup->notes[i]);
+    }
+    strbuf_text(out, "],\"lockfiles\":");
     setup_lockfiles_json(lockfiles, out);
     strbuf_text(out, "}\n");
 }

@@ -28,7 +28,7 @@ struct setup {
     const char *source;   /* Poetry's name for the index; NULL: it is not Poetry */
     struct setup_file files[SETUP_FILES_MAX];
     size_t count;
-    const char *notes[SETUP_NOTES_MAX + 1]; /* sentences that the person should read */
+    const char *notes[SETUP_NOTES_MAX]; /* sentences that the person should read */
     size_t note_count;
 };
 

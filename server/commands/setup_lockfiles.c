@@ -367,20 +367,32 @@ void setup_lockfiles_print(const struct setup_lockfiles *all)
         printf("The same with --fix lets them name Packhouse.\n");
 }
 
+static void write_foreign(const struct setup_lockfiles *all, const struct lockfile *file,
+                          const struct foreign *foreign, struct strbuf *out)
+{
+    output_member(out, "path", file->path);
+    output_member(out, foreign->is_host ? "host" : "why", foreign->host);
+    strbuf_format(out, ",\"count\":%zu,\"%s\":%zu", foreign->count, all->fixes ? "fixed" : "fixable",
+                  foreign->replaced);
+}
+
 void setup_lockfiles_json(const struct setup_lockfiles *all, struct strbuf *out)
 {
-    const char *comma = "";
+    const char *before = "[{";
 
-    strbuf_char(out, '[');
-    for (size_t i = 0; i < all->count; i++)
-        for (size_t k = 0; k < all->files[i].host_count; k++, comma = ",") {
-            const struct foreign *foreign = &all->files[i].hosts[k];
+    for (size_t i = 0; i < all->count; i++) {
+        const struct lockfile *file = &all->files[i];
 
-            strbuf_format(out, "%s{", comma);
-            output_member(out, "path", all->files[i].path);
-            output_member(out, foreign->is_host ? "host" : "why", foreign->host);
-            strbuf_format(out, ",\"count\":%zu,\"%s\":%zu}", foreign->count,
-                          all->fixes ? "fixed" : "fixable", foreign->replaced);
+        for (size_t k = 0; k < file->host_count; k++, before = "},{") {
+            strbuf_text(out, before);
+            write_foreign(all, file, &file->hosts[k], out);
         }
-    strbuf_char(out, ']');
+        if (file->trouble) {
+            strbuf_text(out, before);
+            output_member(out, "path", file->path);
+            output_member(out, "trouble", file->trouble);
+            before = "},{";
+        }
+    }
+    strbuf_text(out, before[0] == '[' ? "[]" : "}]");
 }

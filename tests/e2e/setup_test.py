@@ -205,9 +205,18 @@ def test_what_wins_over_the_files_is_said(desk):
     assert "is set in this shell" not in desk.succeed("npm")
 
 
+def test_a_folder_that_is_no_project_is_said(desk):
+    """npm would read the files of a folder above, which is not the one that was written to."""
+    assert "there is no package.json here" in desk.succeed("npm", "--write")
+    desk.write("package.json", PACKAGE_JSON)
+    assert "Note:" not in desk.succeed("npm", "--write")
+    assert "Note:" not in desk.succeed("uv")
+
+
 def test_a_script_is_told_the_same(desk):
+    desk.write("package.json", PACKAGE_JSON)
     told = json.loads(desk.succeed("npm", "--write", "--json"))
-    assert (told["client"], told["written"], told["lockfiles"]) == ("npm", True, [])
+    assert (told["client"], told["written"], told["lockfiles"], told["notes"]) == ("npm", True, [], [])
     assert told["url"] == f"{desk.server.url}/npm/acme/main/"
     assert [(file["path"], file["secret"], file["changed"]) for file in told["files"]] == [
         (f"{desk.home}/.npmrc", True, True), (".npmrc", False, True)]
@@ -233,7 +242,7 @@ WRONG = {
     "no such client": (("deno",), {}, USAGE, "npm, pnpm, yarn, bun, pip, uv or poetry"),
     "no server": (("npm",), {"PACKHOUSE_URL": ""}, USAGE, "which server? Give --url"),
     "no token": (("npm",), {"PACKHOUSE_TOKEN": ""}, USAGE, "which token? Give --token, set PACKHOUSE_TOKEN"),
-    "no repository": (("npm",), {"PACKHOUSE_REPO": ""}, REFUSED, "which repository? Give --repo"),
+    "no repository": (("npm",), {"PACKHOUSE_REPO": ""}, USAGE, "which repository? Give --repo"),
     "a wrong token": (("npm",), {"PACKHOUSE_TOKEN": "pkhp_nobody"}, DENIED, "token"),
     "another repository": (("npm", "--repo", "acme/absent"), {}, ABSENT, "absent"),
     "nobody there": (("npm",), {"PACKHOUSE_URL": "http://127.0.0.1:9"}, UNREACHABLE, "127.0.0.1:9"),
@@ -439,5 +448,7 @@ def test_a_broken_lockfile_is_no_reason_to_stop(desk, name):
     spoil(desk)
     said = desk.succeed("npm", "--write")
     assert "Not looked at: " in said and sentence in said
+    told, = json.loads(desk.succeed("npm", "--json"))["lockfiles"]
+    assert told["path"] == "package-lock.json" and sentence in told["trouble"]
     done = desk.setup("npm", "--fix")
     assert done.returncode == REFUSED and sentence in done.stderr
