@@ -250,6 +250,7 @@ def test_what_the_archive_says_wins(server, upstream):
     until(lambda: server.get(path).status == 403, "the large one's verdict")
 
 
+@conformance("art-106")
 def test_audit_mode_changes_no_byte(server, upstream):
     attach(server, "npm", upstream.npm_url)
     attach(server, "pypi", upstream.pypi_url)
@@ -260,3 +261,79 @@ def test_audit_mode_changes_no_byte(server, upstream):
     before = [(answer.status, answer.body) for answer in map(server.get, paths)]
     set_policy(server, COOLDOWN.replace("enforce", "audit"))
     assert [(answer.status, answer.body) for answer in map(server.get, paths)] == before
+    held = until(lambda: server.get("/api/v1/orgs/acme/holds").json()["items"], "what would be held")
+    assert {(hold["package"], hold["version"]) for hold in held} == {("npm:left-pad", "1.3.1"), ("pypi:leftpad", "1.3.1")}
+
+
+@conformance("art-103")
+def test_the_order_of_rules_does_not_matter(server, upstream):
+    """The same documents, whatever comes first: what is denied, held and let through, and in which words."""
+    attach(server, "npm", upstream.npm_url)
+    attach(server, "pypi", upstream.pypi_url)
+    for number, age in enumerate((1, 5, 20, 400)):
+        upstream.npm.add("mixed", f"1.{number}.0-rc.1", published=ago(days=age))
+        upstream.npm.add("mixed", f"1.{number}.0", published=ago(days=age), license="MIT" if number % 2 else "GPL-3.0",
+                         scripts={"install": "true"} if number == 2 else {})
+        upstream.pypi.add(packages.wheel("mixed", f"1.{number}"), upload_time=ago(days=age), yanked=number == 2)
+    rules = [
+        "  cooldown:\n    hold: {younger_than: 7d}\n",
+        "  scripts:\n    hold: {install_scripts: true}\n    say: It runs scripts\n",
+        "  licence:\n    deny: {license_not_in: [MIT]}\n",
+        "  early:\n    deny: {prerelease: true, younger_than: 10d}\n",
+        "  yanked:\n    hold: {yanked: true}\n",
+    ]
+    told = set()
+    for order in (rules, rules[::-1], rules[2:] + rules[:2], [rules[i] for i in (3, 0, 4, 1, 2)]):
+        set_policy(server, "mode: enforce\ndefault: allow\nrules:\n" + "".join(order))
+        told.add((server.get(f"{server.npm}/mixed", headers=NPM11).body, server.get(f"{server.pypi}/simple/mixed/").body))
+    assert len(told) == 1
+    document = json.loads(told.pop()[0])
+    assert list(document["versions"]) == ["1.3.0"], document["versions"].keys()
+
+
+@conformance("art-108")
+def test_only_what_is_approved_comes_in(server, upstream, npm, pip):
+    attach(server, "npm", upstream.npm_url)
+    attach(server, "pypi", upstream.pypi_url)
+    for version in ("1.0.0", "2.0.0"):
+        upstream.npm.add("wanted", version)
+        upstream.npm.add("unwanted", version)
+        upstream.pypi.add(packages.wheel("wanted", version))
+    allow = "mode: enforce\ndefault: hold\napproved: [%s]\n"
+    set_policy(server, allow % '"npm:wanted@^1"')
+    assert b"wanted 1.0.0" in npm.install("wanted").files["index.js"]
+    for name in ("unwanted", "wanted@2.0.0"):
+        with pytest.raises(npm.Failure) as failed:
+            npm.install(name)
+        assert "403" in failed.value.stderr and "not-approved" in failed.value.stderr
+    with pytest.raises(pip.Failure):
+        pip.install("wanted")
+    set_policy(server, allow % '"npm:wanted@^1", "npm:unwanted", "pypi:wanted>=2"')
+    assert b"unwanted 2.0.0" in npm.install("unwanted").files["index.js"]
+    assert pip.install("wanted").files
+
+
+@conformance("art-102")
+@pytest.mark.parametrize("kind", ["hosted", "pulled"])
+def test_times_are_told_so_that_clients_can_wait(server, upstream, kind, npm, berry, uv, pypi, twine):
+    """The clients' own cooldowns: what is old enough is taken, what is young is not, and nothing is without a time."""
+    if kind == "pulled":
+        attach(server, "npm", upstream.npm_url)
+        attach(server, "pypi", upstream.pypi_url)
+        upstream.npm.add("aged", "1.0.0", published=ago(days=100))
+        upstream.npm.add("aged", "1.1.0", published=ago(hours=1))
+        upstream.pypi.add(packages.wheel("aged", "1.0"), upload_time=ago(days=100))
+        upstream.pypi.add(packages.wheel("aged", "1.1"), upload_time=ago(hours=1))
+    else:
+        npm.publish(npm.make_package("aged", "1.0.0"))
+        twine.upload(pypi.make_wheel("aged", "1.0"))
+    document = packument(server, "aged")
+    assert set(document["versions"]) <= set(document["time"])
+    assert all(file["upload-time"] for file in page(server, "aged")["files"])
+    if kind == "pulled":
+        yesterday = ago(days=1)
+        assert b"aged 1.0.0" in npm.install("aged", options=(f"--before={yesterday}",)).files["index.js"]
+        berry.environment["YARN_NPM_MINIMAL_AGE_GATE"] = "1d"
+        assert b"aged 1.0.0" in berry.install("aged@^1").files["index.js"]
+        uv.environment["UV_EXCLUDE_NEWER"] = yesterday
+    assert uv.install("aged").files
