@@ -469,6 +469,13 @@ bool document_has_ended(const struct document *document)
     return at_us && clock_now_us() >= at_us;
 }
 
+void document_set_tally(const struct document *document, void *tally)
+{
+    struct kept *kept = (struct kept *)(uintptr_t)document;
+
+    atomic_store(&kept->document.tally, tally);
+}
+
 void document_cache_drop(struct document_cache *cache, const struct document_key *key,
                          const struct document *document)
 {

@@ -19,6 +19,7 @@ struct document {
     int64_t modified_us; /* 0: not known */
     _Atomic int64_t fresh_until_us; /* of what came from an upstream; 0: exact, until it is forgotten */
     _Atomic int64_t ends_us; /* when it is wrong by itself, as at the end of a cooldown; 0: never */
+    void *_Atomic tally; /* of whoever counts its hits; NULL: nobody */
 };
 
 struct document_key {
@@ -63,6 +64,7 @@ void document_set_fresh(const struct document *document, int64_t until_us);
 /* Has it be rendered anew from that moment on. */
 void document_set_end(const struct document *document, int64_t at_us);
 bool document_has_ended(const struct document *document);
+void document_set_tally(const struct document *document, void *tally);
 /* Forgets this document, where it is still the one that is kept. */
 void document_cache_drop(struct document_cache *cache, const struct document_key *key,
                          const struct document *document);

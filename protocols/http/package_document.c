@@ -16,6 +16,7 @@ struct making {
     enum home_kind kind;
     bool is_stale;
     int64_t fresh_until_us;
+    struct mirror_tally *tally;
 };
 
 /* The first of the upstreams that has it. STATUS_NOT_FOUND where none has. */
@@ -85,6 +86,7 @@ static enum status make(void *context, struct strbuf *out, int64_t *modified_us,
         return how->local(how->context, &home.repository, out, modified_us, err);
     making->fresh_until_us = document->fresh_until_us;
     making->is_stale = document->is_stale;
+    making->tally = mirror_tally(how->req->service->mirror, home.upstreams);
     rc = how->upstream(how->context, home.upstreams, document, out, modified_us, err);
     mirror_release_document(document);
     return rc;
@@ -96,6 +98,15 @@ static void warn_of_age(struct request *req, struct response *res, bool has_fail
     response_header(req, res, "Warning",
                     has_failed ? "111 packhouse \"Revalidation Failed\"" :
                                  "110 packhouse \"Response is Stale\"");
+}
+
+/* Of a document that is kept rendered; what is rendered now, the mirror counts. */
+static void count_hit(const struct document *document)
+{
+    struct mirror_tally *tally = document->tally;
+
+    if (tally)
+        mirror_tally_hit(tally, (int64_t)(document->gzip ? document->gzip_length : document->plain_length));
 }
 
 /* Looks after a document whose time is over. False: it may not be served any more. */
@@ -116,6 +127,7 @@ static bool renew(const struct package_rendering *how, struct response *res,
         return false;
     if (until_us > 0) {
         document_set_fresh(document, until_us);
+        count_hit(document);
         return true;
     }
     if (!mirror_get_document(req->service->mirror, home.upstreams, how->name, how->name_norm, &now,
@@ -146,14 +158,17 @@ enum status package_document_get(const struct package_rendering *how, struct res
     struct home found;
     enum status rc = document_cache_get(cache, &key, make, &making, out, &req->error);
 
-    if (!rc && !making.is_made &&
-        (document_has_ended(*out) || (is_over(*out) && !renew(how, res, *out)))) {
+    if (!rc && !making.is_made && !document_has_ended(*out) && !is_over(*out)) {
+        count_hit(*out);
+    } else if (!rc && !making.is_made && (document_has_ended(*out) || !renew(how, res, *out))) {
         document_cache_drop(cache, &key, *out);
         document_release(*out);
         rc = document_cache_get(cache, &key, make, &making, out, &req->error);
     }
-    if (!rc && making.is_made && making.fresh_until_us)
+    if (!rc && making.is_made && making.fresh_until_us) {
         document_set_fresh(*out, making.fresh_until_us);
+        document_set_tally(*out, making.tally);
+    }
     if (!rc && making.is_made && how->ends_us && *how->ends_us)
         document_set_end(*out, *how->ends_us);
     if (!rc && making.is_stale)

@@ -1,6 +1,8 @@
 #include "server/admin/admin.h"
 #include "server/admin/exchange.h"
 
+#include "config/clock.h"
+#include "config/settings.h"
 #include "storage/catalog/upstream_answer.h"
 #include "storage/memory/arena.h"
 #include "storage/mirror/mirror.h"
@@ -24,6 +26,7 @@ struct doing {
     bool was_asked;
     struct mirror_stats stats;
     const char *last_error;
+    int64_t last_error_us;
 };
 
 static void see(void *context, const struct mirror_stats *stats)
@@ -32,7 +35,15 @@ static void see(void *context, const struct mirror_stats *stats)
 
     doing->was_asked = true;
     doing->stats = *stats;
-    doing->last_error = *stats->breaker.last_error ? arena_copy(doing->arena, stats->breaker.last_error) : NULL;
+    /* The breaker knows of attempts that were made good by another one, and the mirror of answers that
+     * came and were of no use. */
+    if (stats->breaker.last_error_us > stats->last_error_us) {
+        doing->last_error = arena_copy(doing->arena, stats->breaker.last_error);
+        doing->last_error_us = stats->breaker.last_error_us;
+    } else if (stats->last_error_us) {
+        doing->last_error = arena_copy(doing->arena, stats->last_error);
+        doing->last_error_us = stats->last_error_us;
+    }
 }
 
 static const char *state_of(const struct upstream *upstream, const struct doing *doing)
@@ -60,7 +71,7 @@ static void write_doing(struct strbuf *out, const struct request *req, const str
     all = hits + stats->document_misses + stats->file_misses;
     write_text(out, "state", state_of(upstream, &doing));
     write_text(out, "last_error", doing.last_error);
-    write_time(out, "last_error_at", stats->breaker.last_error_us);
+    write_time(out, "last_error_at", doing.last_error_us);
     write_time(out, "last_success_at", stats->last_success_us);
     write_int(out, "requests", (int64_t)stats->requests);
     write_int(out, "errors", (int64_t)stats->errors);
@@ -68,6 +79,24 @@ static void write_doing(struct strbuf *out, const struct request *req, const str
         write_int(out, "hits_percent", (int64_t)(hits * 100 / all));
     else
         write_json(out, "hits_percent", NULL);
+}
+
+/* How old what is kept of it is. */
+static enum status write_age(struct strbuf *out, struct request *req, const struct upstream *upstream)
+{
+    int64_t fresh_us = req->service->settings->upstream_fresh_ms * 1000;
+    struct upstream_age age;
+    enum status rc;
+
+    if ((rc = catalog_find_upstream_age(req->service->catalog, upstream, clock_now_us() - fresh_us, &age,
+                                        &req->error)))
+        return rc;
+    write_int(out, "documents", age.documents);
+    write_int(out, "stale_documents", age.stale);
+    write_time(out, "oldest_checked_at", age.oldest_us);
+    write_time(out, "newest_checked_at", age.newest_us);
+    write_int(out, "answers", age.answers);
+    return STATUS_OK;
 }
 
 /* npm's alone have keys. */
@@ -81,7 +110,7 @@ static void write_keys(struct strbuf *out, const struct request *req, const stru
     write_time(out, "keys_changed_at", keys.changed_us);
 }
 
-static void write_upstream(struct strbuf *out, const struct request *req, const struct upstream *upstream)
+static void write_upstream(struct strbuf *out, struct request *req, const struct upstream *upstream)
 {
     write_open(out, NULL, '{');
     write_text(out, "name", upstream->name);
@@ -94,7 +123,6 @@ static void write_upstream(struct strbuf *out, const struct request *req, const 
     write_time(out, "created_at", upstream->created_us);
     write_keys(out, req, upstream);
     write_doing(out, req, upstream);
-    write_close(out, '}');
 }
 
 static enum status respond_upstream(struct request *req, struct response *res, int code,
@@ -102,8 +130,13 @@ static enum status respond_upstream(struct request *req, struct response *res, i
 {
     struct strbuf out;
 
+    enum status rc;
+
     write_begin(&out, req);
     write_upstream(&out, req, upstream);
+    if ((rc = write_age(&out, req, upstream)))
+        return rc;
+    write_close(&out, '}');
     return admin_respond(req, res, code, &out);
 }
 
@@ -222,8 +255,10 @@ enum status admin_list_upstreams(struct request *req, struct response *res)
     write_begin(&out, req);
     write_open(&out, NULL, '{');
     write_open(&out, "items", '[');
-    for (size_t i = 0; i < count && i < page.limit; i++)
+    for (size_t i = 0; i < count && i < page.limit; i++) {
         write_upstream(&out, req, &upstreams[i]);
+        write_close(&out, '}');
+    }
     write_next(&out, count > page.limit ? upstreams[page.limit - 1].name : NULL);
     return admin_respond(req, res, 200, &out);
 }

@@ -110,3 +110,36 @@ enum status catalog_keep_upstream_answer(struct catalog *catalog, const struct u
 
     return writer_run(catalog_writer(catalog), keep, &keeping, NULL, 0, err);
 }
+
+enum status catalog_find_upstream_age(struct catalog *catalog, const struct upstream *upstream,
+                                      int64_t stale_before_us, struct upstream_age *out,
+                                      struct error *err)
+{
+    /* BETWEEN, so that the index is read and not the rows, which are large. */
+    static const char DOCUMENTS[] =
+        "SELECT count(*), min(u.checked_us), max(u.checked_us),"
+        " COALESCE(sum(CASE WHEN u.checked_us < ?2 THEN 1 ELSE 0 END), 0) FROM package p"
+        " JOIN upstream_document u ON u.package_id BETWEEN p.id AND p.id WHERE p.repository_id = ?1";
+    static const char ANSWERS[] = "SELECT count(*) FROM upstream_answer WHERE upstream_id = ?1";
+    struct reading reading;
+    enum status rc;
+
+    *out = (struct upstream_age){0};
+    if ((rc = reading_begin(catalog, DOCUMENTS, &reading, err)))
+        return rc;
+    db_bind_int(reading.query, 1, upstream->id);
+    db_bind_int(reading.query, 2, stale_before_us);
+    if (!(rc = db_next_row(reading.query, err)))
+        *out = (struct upstream_age){.documents = db_int(reading.query, 0),
+                                     .oldest_us = db_int(reading.query, 1),
+                                     .newest_us = db_int(reading.query, 2),
+                                     .stale = db_int(reading.query, 3)};
+    reading_end(&reading);
+    if (rc || (rc = reading_begin(catalog, ANSWERS, &reading, err)))
+        return rc;
+    db_bind_int(reading.query, 1, upstream->id);
+    if (!(rc = db_next_row(reading.query, err)))
+        out->answers = db_int(reading.query, 0);
+    reading_end(&reading);
+    return rc;
+}

@@ -32,3 +32,13 @@ struct kept_answer {
  * one tells it. STATUS_CONFLICT "owner-changed" where the package is another's by now. */
 enum status catalog_keep_upstream_answer(struct catalog *catalog, const struct upstream *upstream,
                                          const struct kept_answer *answer, struct error *err);
+
+/* How old what is kept of an upstream is, by when it was last known to hold. */
+struct upstream_age {
+    int64_t documents, stale;      /* stale: not looked at since the given time */
+    int64_t oldest_us, newest_us;  /* 0: there are none */
+    int64_t answers;
+};
+enum status catalog_find_upstream_age(struct catalog *catalog, const struct upstream *upstream,
+                                      int64_t stale_before_us, struct upstream_age *out,
+                                      struct error *err);

@@ -8,6 +8,7 @@
 #include "storage/mirror/documents.h"
 #include "storage/mirror/files.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,12 @@ enum status mirror_refusal(int code, const char *url, struct error *err)
     }
 }
 
+static void note_error(struct mirror_stats *stats, const struct error *err)
+{
+    stats->last_error_us = clock_now_us();
+    snprintf(stats->last_error, sizeof stats->last_error, "%.255s", err->message);
+}
+
 void mirror_count_end(struct mirror *mirror, struct mirror_upstream *home, int64_t bytes,
                       const char *name, const char *file, enum status rc, const struct error *err)
 {
@@ -247,6 +254,8 @@ void mirror_count_end(struct mirror *mirror, struct mirror_upstream *home, int64
     home->stats.errors += is_error;
     if (!is_error)
         home->stats.last_success_us = clock_now_us();
+    else if (rc != STATUS_UPSTREAM_AWAY) /* that it is left alone says less than why */
+        note_error(&home->stats, err);
     pthread_mutex_unlock(&mirror->lock);
     if (is_error)
         log_event(LOG_WARN, "upstream.fetch-failed", "org=%s upstream=%s package=%s%s%s status=%s reason=\"%s\"",
@@ -312,6 +321,17 @@ void mirror_count_hit(struct mirror *mirror, const struct upstream *upstream, bo
     pthread_mutex_unlock(&mirror->lock);
 }
 
+struct mirror_tally *mirror_tally(struct mirror *mirror, const struct upstream *upstream)
+{
+    return &mirror_home(mirror, upstream)->tally;
+}
+
+void mirror_tally_hit(struct mirror_tally *tally, int64_t bytes)
+{
+    atomic_fetch_add_explicit(&tally->document_hits, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&tally->bytes_saved, (uint64_t)bytes, memory_order_relaxed);
+}
+
 void mirror_visit_stats(struct mirror *mirror, int64_t upstream_id,
                         void (*visit)(void *context, const struct mirror_stats *stats),
                         void *context)
@@ -325,6 +345,8 @@ void mirror_visit_stats(struct mirror *mirror, int64_t upstream_id,
         struct mirror_upstream *next = home->next;
 
         pthread_mutex_unlock(&mirror->lock);
+        stats.document_hits += atomic_load(&home->tally.document_hits);
+        stats.bytes_saved += atomic_load(&home->tally.bytes_saved);
         breaker_view(home->breaker, &stats.breaker);
         if (!upstream_id || upstream_id == home->id)
             visit(context, &stats);

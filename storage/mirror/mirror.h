@@ -164,6 +164,8 @@ struct mirror_stats {
     const char *org, *upstream; /* live until the mirror stops */
     enum format format;
     struct breaker_view breaker;
+    char last_error[256];
+    int64_t last_error_us; /* 0: never */
     uint64_t requests, errors;           /* of the upstream */
     uint64_t document_hits, document_misses, file_hits, file_misses;
     uint64_t bytes_fetched, bytes_saved; /* saved: served without fetching them again */
@@ -180,3 +182,10 @@ void mirror_forget(struct mirror *mirror, int64_t upstream_id);
  * mirror for it. */
 void mirror_count_hit(struct mirror *mirror, const struct upstream *upstream, bool is_file,
                       int64_t bytes);
+/* The same for documents that are kept rendered, whose hits must wait for nobody: the counters of one
+ * upstream, which live until the mirror stops. */
+struct mirror_tally {
+    _Atomic uint64_t document_hits, bytes_saved;
+};
+struct mirror_tally *mirror_tally(struct mirror *mirror, const struct upstream *upstream);
+void mirror_tally_hit(struct mirror_tally *tally, int64_t bytes);

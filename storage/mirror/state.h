@@ -19,6 +19,7 @@ struct mirror_upstream {
     struct breaker *breaker; /* locked inside */
     int64_t forgotten_us;    /* what was checked before this counts as never checked */
     struct mirror_stats stats;
+    struct mirror_tally tally; /* its own lock */
 };
 
 /* An upstream that was to be forgotten before it was first asked. */

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import lies
 import shapes
 from packhouse_server import binary
 from patience import PATIENCE
@@ -161,3 +162,31 @@ def test_show_tells_how_an_upstream_does(type_in, server, upstream):
     assert server.http("GET", "/npm/acme/main/absent").status in (502, 503, 504)
     seen = shown(type_in("upstream", "show", "npm", "--json"))
     assert seen["last_error"] and seen["last_error_at"] and seen["errors"] >= 1
+
+
+@pytest.mark.settings(PACKHOUSE_UPSTREAM_FRESH="24h")
+def test_show_tells_what_is_kept_and_how_old_it_is(type_in, server, upstream):
+    fresh = shown(type_in("upstream", "add", "npm", "--url", upstream.npm_url, "--json"))
+    assert (fresh["documents"], fresh["stale_documents"], fresh["oldest_checked_at"], fresh["answers"]) == (0, 0, None, 0)
+    assert fresh["hits_percent"] is None
+    for name in ("outside", "needs-outside", "@far%2fscoped"):
+        assert server.http("GET", f"/npm/acme/main/{name}").status == 200
+    for _ in range(97):  # kept rendered: those are hits too
+        assert server.http("GET", "/npm/acme/main/outside").status == 200
+    seen = shown(type_in("upstream", "show", "npm", "--json"))
+    assert seen["documents"] == 3 and seen["stale_documents"] == 0 and seen["hits_percent"] == 97
+    assert seen["oldest_checked_at"] <= seen["newest_checked_at"]
+    upstream.npm.add("wrong", "1.0.0")
+    lie = upstream.lie("*/wrong", lies.broken_json())
+    assert server.http("GET", "/npm/acme/main/wrong").status == 502
+    lie.stop()
+    seen = shown(type_in("upstream", "show", "npm", "--json"))
+    assert "wrong" in seen["last_error"] or "JSON" in seen["last_error"], "an answer of no use is an error too"
+    assert seen["last_error_at"]
+    server.stop()
+    server.environment.update(PACKHOUSE_UPSTREAM_FRESH="0s")
+    server.start()
+    seen = shown(type_in("upstream", "show", "npm", "--json"))
+    assert seen["documents"] == seen["stale_documents"] == 3
+    assert "DOCUMENTS" in type_in("upstream", "show", "npm").stdout
+    assert "documents" not in shown(type_in("upstream", "list", "--json"))["items"][0]
