@@ -1,5 +1,6 @@
 #include "server/admin/admin.h"
 #include "server/admin/exchange.h"
+#include "server/admin/owner_preview.h"
 
 #include "storage/catalog/owner.h"
 #include "storage/memory/arena.h"
@@ -63,9 +64,16 @@ static enum status read_wish(struct request *req, const struct json *body, struc
                                  &out->upstream, &req->error);
 }
 
+static void write_versions(struct strbuf *out, const char *name, const struct version_list *list)
+{
+    write_open(out, name, '[');
+    for (size_t i = 0; i < list->count; i++)
+        write_text(out, NULL, list->versions[i]);
+    write_close(out, ']');
+}
+
 static enum status respond_wish(struct request *req, struct response *res,
-                                const struct owner_wish *wish, const char *const *versions,
-                                size_t count)
+                                const struct owner_wish *wish, const struct owner_preview *preview)
 {
     struct strbuf out;
 
@@ -74,10 +82,8 @@ static enum status respond_wish(struct request *req, struct response *res,
     write_text(&out, "package", arena_format(req->arena, "%s:%s", format_name(wish->format), wish->name));
     write_text(&out, "owner", wish->owner);
     write_bool(&out, "done", wish->confirm);
-    write_open(&out, "versions_no_longer_seen", '[');
-    for (size_t i = 0; i < count; i++)
-        write_text(&out, NULL, versions[i]);
-    write_close(&out, ']');
+    write_versions(&out, "versions_no_longer_seen", &preview->gone);
+    write_versions(&out, "versions_seen_instead", &preview->seen);
     write_close(&out, '}');
     return admin_respond(req, res, 200, &out);
 }
@@ -89,20 +95,18 @@ enum status admin_set_owner(struct request *req, struct response *res)
     struct catalog *catalog = req->service->catalog;
     struct actor actor = admin_actor(req);
     struct owner_wish wish = {0};
-    const char **versions;
+    struct owner_preview preview;
     struct json *body;
-    size_t count;
     enum status rc;
 
     if ((rc = admin_body(req, members, 4, &body)) || (rc = read_wish(req, body, &wish)))
         goto done;
-    if ((rc = catalog_preview_owner(catalog, wish.org.id, wish.format, wish.name, wish.to, req->arena,
-                                    &versions, &count, &req->error)))
+    if ((rc = owner_preview_read(req, wish.org.id, wish.format, wish.name, wish.to, &preview)))
         goto done;
     if (wish.confirm && (rc = catalog_set_owner(catalog, &actor, wish.org.id, wish.format, wish.name,
                                                 wish.to, wish.reason, &req->error)))
         goto done;
-    rc = respond_wish(req, res, &wish, versions, count);
+    rc = respond_wish(req, res, &wish, &preview);
 done:
     json_free(body);
     return rc;

@@ -45,12 +45,12 @@ static enum status ask(struct command_call *call, const char *org, bool confirm,
     return client_ask(call, "PUT", client_path(call, "/api/v1/orgs/%s/owners", org), &body, answer, err);
 }
 
-/* What would be lost, on standard error, so that --json keeps standard output to itself. */
-static void warn(const struct command_call *call, const struct json *versions)
+/* What would be lost and won, on standard error, so that --json keeps standard output to itself. */
+static void warn(const struct command_call *call, const struct json *versions, const char *what)
 {
     if (call->json || !json_count(versions))
         return;
-    fprintf(stderr, "%zu versions of %s will no longer be seen:\n", json_count(versions), call->arguments[0]);
+    fprintf(stderr, "%zu versions of %s will %s:\n", json_count(versions), call->arguments[0], what);
     for (size_t i = 0; i < json_count(versions); i++)
         fprintf(stderr, "  %s\n", json_text(json_at(versions, i)));
 }
@@ -82,7 +82,8 @@ static int set(struct command_call *call)
         code = command_fail(call, &err);
         goto done;
     }
-    warn(call, json_get(preview.json, "versions_no_longer_seen"));
+    warn(call, json_get(preview.json, "versions_no_longer_seen"), "no longer be seen");
+    warn(call, json_get(preview.json, "versions_seen_instead"), "be seen instead");
     if (!is_confirmed(call)) {
         fputs("Nothing was changed.\n", stderr);
         code = EXIT_REFUSED;

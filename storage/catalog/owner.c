@@ -194,35 +194,29 @@ enum status catalog_find_owner(struct catalog *catalog, int64_t org_id, enum for
     return rc;
 }
 
-/* What is stored of the name by whoever owns it now, and would not any more. */
-enum status catalog_preview_owner(struct catalog *catalog, int64_t org_id, enum format format,
-                                  const char *name_norm, const struct upstream *upstream,
-                                  struct arena *arena, const char ***versions, size_t *count,
-                                  struct error *err)
+enum status catalog_list_stored_versions(struct catalog *catalog, int64_t org_id, enum format format,
+                                         const char *name_norm, const char *upstream,
+                                         struct arena *arena, const char ***versions, size_t *count,
+                                         struct error *err)
 {
     static const char LIST[] =
         "SELECT v.version FROM repository r JOIN package p ON p.repository_id = r.id"
         " AND p.format = ?2 AND p.name_norm = ?3 JOIN version v ON v.package_id = p.id"
         " WHERE r.org_id = ?1 AND CASE WHEN ?4 THEN r.name = ?5 AND r.kind = 2 ELSE r.kind = 1 END"
         " AND v.state <> 3 GROUP BY v.version ORDER BY min(v.sort_key) LIMIT ?6";
-    struct owner owner;
     struct reading reading;
     enum status rc;
 
     *count = 0;
     *versions = NULL;
-    if ((rc = catalog_find_owner(catalog, org_id, format, name_norm, arena, &owner, err)))
-        return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
-    if (upstream ? owner.upstream && !strcmp(owner.upstream, upstream->name) : !owner.upstream)
-        return STATUS_OK;
     if ((rc = reading_begin(catalog, LIST, &reading, err)))
         return rc;
     *versions = arena_array(arena, VERSIONS_MAX, sizeof **versions);
     db_bind_int(reading.query, 1, org_id);
     db_bind_int(reading.query, 2, format);
     db_bind_text(reading.query, 3, name_norm);
-    db_bind_int(reading.query, 4, owner.upstream != NULL);
-    db_bind_text(reading.query, 5, owner.upstream ? owner.upstream : "");
+    db_bind_int(reading.query, 4, upstream != NULL);
+    db_bind_text(reading.query, 5, upstream ? upstream : "");
     db_bind_int(reading.query, 6, VERSIONS_MAX);
     while (!(rc = db_next_row(reading.query, err)))
         (*versions)[(*count)++] = arena_copy(arena, db_text(reading.query, 0));

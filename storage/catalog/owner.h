@@ -58,12 +58,12 @@ struct owner {
 enum status catalog_find_owner(struct catalog *catalog, int64_t org_id, enum format format,
                                const char *name_norm, struct arena *arena, struct owner *out,
                                struct error *err);
-/* Versions of the name that would no longer be seen after the owner is set: a preview for the one
- * who asks. upstream NULL: the org. */
-enum status catalog_preview_owner(struct catalog *catalog, int64_t org_id, enum format format,
-                                  const char *name_norm, const struct upstream *upstream,
-                                  struct arena *arena, const char ***versions, size_t *count,
-                                  struct error *err);
+/* Versions of the name that are stored, in their order: by an upstream of this name; NULL: by the org's own
+ * repositories. */
+enum status catalog_list_stored_versions(struct catalog *catalog, int64_t org_id, enum format format,
+                                         const char *name_norm, const char *upstream,
+                                         struct arena *arena, const char ***versions, size_t *count,
+                                         struct error *err);
 enum status catalog_set_owner(struct catalog *catalog, const struct actor *actor, int64_t org_id,
                               enum format format, const char *name_norm,
                               const struct upstream *upstream, const char *reason,

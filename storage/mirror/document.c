@@ -306,3 +306,48 @@ enum status mirror_read_document(const struct mirror_document *shown, struct rea
     *out = &reader->reader;
     return STATUS_OK;
 }
+
+static enum status visit_files(const struct kept_document *document,
+                               enum status (*visit)(void *context, const char *version,
+                                                    const char *file, struct error *err),
+                               void *context, struct error *err)
+{
+    const struct mirror_format *const *formats = document->mirror->options.formats;
+    struct reader *reader;
+    enum status rc;
+
+    while (*formats && (*formats)->format != document->upstream.format)
+        formats++;
+    if (!*formats || !(*formats)->list)
+        return STATUS_OK;
+    if ((rc = mirror_read_document(&document->shown, &reader, err)))
+        return rc;
+    rc = (*formats)->list(reader, &document->shown, document->arena, visit, context, err);
+    reader_close(reader);
+    return rc;
+}
+
+enum status mirror_visit_kept(struct mirror *mirror, const struct upstream *upstream, const char *name,
+                              const char *name_norm,
+                              enum status (*visit)(void *context, const char *version,
+                                                   const char *file, struct error *err),
+                              void *context, struct error *err)
+{
+    struct kept_document *document;
+    enum status rc;
+
+    if ((rc = mirror_enter(mirror, err)))
+        return rc;
+    document = kept_document_new(mirror, upstream, name, name_norm);
+    rc = catalog_find_upstream_document(mirror->options.catalog, upstream, name_norm, document->arena,
+                                        &document->row, err);
+    if (!rc) {
+        kept_document_show(document);
+        rc = visit_files(document, visit, context, err);
+    }
+    pthread_mutex_lock(&mirror->lock);
+    kept_document_drop(document);
+    pthread_mutex_unlock(&mirror->lock);
+    mirror_leave(mirror);
+    return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
+}

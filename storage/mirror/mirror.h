@@ -75,6 +75,13 @@ void mirror_release_document(const struct mirror_document *document);
 /* Its inflated bytes, under the limits. reader_close() frees the reader; the document must live longer. */
 enum status mirror_read_document(const struct mirror_document *document, struct reader **out,
                                  struct error *err);
+/* Visits the files that the kept document names, however old it is; none where none is kept. Asks
+ * nobody. */
+enum status mirror_visit_kept(struct mirror *mirror, const struct upstream *upstream, const char *name,
+                              const char *name_norm,
+                              enum status (*visit)(void *context, const char *version,
+                                                   const char *file, struct error *err),
+                              void *context, struct error *err);
 /* For what was rendered from a document that is past its freshness: when it is fresh until by now; 0: it
  * may be served, and a refresh goes on in the background; -1: it may not, for it is too old, of another
  * time or gone: mirror_get_document(). When its bytes change, the writer's package_changed hook

@@ -332,12 +332,12 @@ static void an_owner_is_set_with_a_reason_and_a_preview(void **state)
     assert_int_equal(catalog_find_owner(f->catalog, org_id, FORMAT_NPM, "hello", f->arena, &owner, &err), STATUS_NOT_FOUND);
     fixture_must(publish_in(f, &f->repository, FORMAT_NPM, "hello", "1.0.0", &err), &err);
     fixture_must(publish_in(f, &f->repository, FORMAT_NPM, "hello", "1.1.0", &err), &err);
-    fixture_must(catalog_preview_owner(f->catalog, org_id, FORMAT_NPM, "hello", &upstream, f->arena,
-                                       &versions, &count, &err), &err);
+    fixture_must(catalog_list_stored_versions(f->catalog, org_id, FORMAT_NPM, "hello", NULL, f->arena,
+                                              &versions, &count, &err), &err);
     assert_int_equal(count, 2);
     assert_string_equal(versions[1], "1.1.0");
-    fixture_must(catalog_preview_owner(f->catalog, org_id, FORMAT_NPM, "hello", NULL, f->arena,
-                                       &versions, &count, &err), &err);
+    fixture_must(catalog_list_stored_versions(f->catalog, org_id, FORMAT_NPM, "hello", upstream.name, f->arena,
+                                              &versions, &count, &err), &err);
     assert_int_equal(count, 0);
     assert_int_equal(catalog_set_owner(f->catalog, &f->actor, org_id, FORMAT_NPM, "hello", &upstream, "", &err), STATUS_INVALID);
     assert_int_equal(catalog_set_owner(f->catalog, &f->actor, org_id, FORMAT_PYPI, "hello", &upstream, "why", &err), STATUS_INVALID);

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import lies
+import packages
 import shapes
 from packhouse_server import binary
 from patience import PATIENCE
@@ -120,6 +121,42 @@ def test_a_name_is_moved_after_what_is_lost_was_listed(type_in, server):
     again = server.http("PUT", "/npm/acme/main/hello", shapes.npm_publish(server.npm, "hello", "1.2.0").body)
     assert again.status == 403 and again.json()["code"] == "name-owned-by-upstream"
     assert "packhouse owner set npm:hello org" in again.json()["detail"]
+
+
+@pytest.mark.parametrize("kind", ["npm", "pypi"])
+def test_what_an_upstream_shows_is_listed_before_its_name_is_moved(type_in, server, upstream, new_upstream, kind):
+    """Versions that were never fetched are seen as well; nobody is asked for the list."""
+    second = new_upstream()
+    for made, versions in ((upstream, ("1.0.0", "1.1.0")), (second, ("1.1.0", "3.0.0"))):
+        for version in versions:
+            if kind == "npm":
+                made.npm.add("moving", version)
+            else:
+                made.pypi.add(packages.wheel("moving", version))
+                made.pypi.add(packages.sdist("moving", version))
+    page = "/npm/acme/main/moving" if kind == "npm" else "/pypi/acme/main/simple/moving/"
+    urls = [getattr(made, f"{kind}_url") for made in (upstream, second)]
+    type_in("upstream", "add", kind, "--url", urls[0], "--name", "first")
+    type_in("upstream", "add", kind, "--url", urls[1], "--name", "second")
+    assert server.http("GET", page).status == 200
+    upstream.forget()
+
+    def preview(owner):
+        body = {"package": f"{kind}:moving", "owner": owner, "reason": "why"}
+        answer = server.http("PUT", "/api/v1/orgs/acme/owners", json.dumps(body).encode())
+        assert answer.status == 200 and answer.json()["done"] is False
+        return answer.json()["versions_no_longer_seen"], answer.json()["versions_seen_instead"]
+
+    assert preview("first") == ([], [])
+    assert preview("org") == (["1.0.0", "1.1.0"], [])
+    assert preview("second") == (["1.0.0", "1.1.0"], []), "nothing is known of the second"
+    done = type_in("owner", "set", f"{kind}:moving", "second", "--reason", "theirs")
+    assert done.returncode == DONE and "2 versions" in done.stderr and "no longer be seen" in done.stderr
+    assert server.http("GET", page).status == 200
+    assert preview("first") == (["1.1.0", "3.0.0"], ["1.0.0", "1.1.0"])
+    done = type_in("owner", "set", f"{kind}:moving", "first", "--reason", "back", "--yes")
+    assert "3.0.0" in done.stderr and "be seen instead" in done.stderr and "1.0.0" in done.stderr
+    assert not upstream.requests
 
 
 def test_a_person_is_asked_before_a_name_is_moved(type_in, server):
