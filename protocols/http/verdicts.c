@@ -189,6 +189,8 @@ static enum status merge_archive(struct facts *facts, const char *text, struct a
         facts->scripts = archive.scripts;
         facts->script_count = archive.script_count;
     }
+    if (archive.signature)
+        facts->signature = archive.signature;
     if (archive.manifest_mismatch)
         facts->manifest_mismatch = archive.manifest_mismatch;
     return STATUS_OK;

@@ -1,6 +1,8 @@
 /* A tarball's own package.json against what its listing says of it: access spec C2,
  * manifest_mismatch. */
+#include "protocols/npm/keys.h"
 #include "protocols/npm/member.h"
+#include "protocols/npm/signature.h"
 #include "protocols/npm/tarball.h"
 #include "protocols/npm/upstream.h"
 #include "storage/memory/arena.h"
@@ -11,27 +13,48 @@
 static const char *const compared[] = {"scripts", "gypfile", "dependencies", "optionalDependencies",
                                        "license"};
 
-const struct npm_expectation *npm_expect(const struct npm_listing *listing,
-                                         const struct settings *settings, struct arena *arena,
+static void add_member(struct strbuf *out, const char *key, struct npm_value value)
+{
+    if (!value.text)
+        return;
+    strbuf_format(out, "%c\"%s\":", out->length ? ',' : '{', key);
+    strbuf_bytes(out, value.text, value.length);
+}
+
+/* Signatures are only looked at for those who have a policy: it costs the upstream's keys. */
+static void add_signatures(struct request *req, const struct upstream *upstream,
+                           const struct npm_listing *listing, struct strbuf *out)
+{
+    struct npm_value dist = npm_value_get(listing->manifest, listing->manifest_length, "dist");
+    struct npm_value signatures = {0};
+    bool is_set = false;
+
+    if (dist.text && *dist.text == '{')
+        signatures = npm_value_get(dist.text, dist.length, "signatures");
+    if (policy_is_set(req, &is_set, NULL) || !is_set || !npm_is_signed(signatures))
+        return;
+    add_member(out, "signatures", signatures);
+    add_member(out, "integrity", npm_value_get(dist.text, dist.length, "integrity"));
+    add_member(out, "keys", npm_known_keys(req, upstream));
+}
+
+const struct npm_expectation *npm_expect(struct request *req, const struct upstream *upstream,
+                                         const struct npm_listing *listing, int64_t published_us,
                                          size_t *size)
 {
     struct npm_expectation *expected;
     struct strbuf text;
 
-    strbuf_init(&text, arena, NPM_MANIFEST_MAX);
-    for (size_t i = 0; i < sizeof compared / sizeof *compared; i++) {
-        struct npm_value value =
-            npm_value_get(listing->manifest, listing->manifest_length, compared[i]);
-
-        if (!value.text)
-            continue;
-        strbuf_format(&text, "%c\"%s\":", text.length ? ',' : '{', compared[i]);
-        strbuf_bytes(&text, value.text, value.length);
-    }
+    strbuf_init(&text, req->arena, 2 * NPM_MANIFEST_MAX);
+    for (size_t i = 0; i < sizeof compared / sizeof *compared; i++)
+        add_member(&text, compared[i],
+                   npm_value_get(listing->manifest, listing->manifest_length, compared[i]));
+    add_signatures(req, upstream, listing, &text);
     strbuf_text(&text, text.length ? "}" : "{}");
     *size = sizeof *expected + text.length;
-    expected = arena_alloc(arena, *size);
-    expected->settings = settings;
+    expected = arena_alloc(req->arena, *size);
+    expected->settings = req->service->settings;
+    expected->published_us = published_us;
     expected->length = text.length;
     memcpy(expected->listing, text.data, text.length);
     return expected;
@@ -109,9 +132,25 @@ static bool scripts_differ(const struct facts *a, const struct facts *b)
     return false;
 }
 
+static enum signature judge_signature(const struct side *listing, const struct mirror_wish *wish,
+                                      int64_t published_us)
+{
+    const struct npm_signed what = {
+        .name = wish->name,
+        .version = wish->version,
+        .integrity = npm_value_text(get(listing, "integrity"), listing->arena),
+        .signatures = get(listing, "signatures"),
+        .published_us = published_us,
+    };
+
+    return what.signatures.text ? npm_signature_judge(&what, get(listing, "keys"), listing->arena)
+                                : SIGNATURE_UNKNOWN;
+}
+
 const char *npm_archive_facts(const struct npm_tarball *tarball,
                               const struct npm_expectation *expected,
-                              const struct mirror_wish *wish, struct arena *arena)
+                              const struct mirror_wish *wish, struct arena *arena,
+                              bool *changes_verdicts)
 {
     const struct side archive = {tarball->package_json, tarball->package_json_length, arena};
     const struct side listing = {expected->listing, expected->length, arena};
@@ -133,7 +172,10 @@ const char *npm_archive_facts(const struct npm_tarball *tarball,
                 dependencies_differ(&archive, &listing) || dependencies_differ(&listing, &archive)
             ? FACT_YES
             : FACT_NO;
-    if (facts.manifest_mismatch == FACT_NO && (listed.license || !facts.license))
+    facts.signature = judge_signature(&listing, wish, expected->published_us);
+    *changes_verdicts = facts.manifest_mismatch == FACT_YES || (!listed.license && facts.license) ||
+                        facts.signature == SIGNATURE_INVALID;
+    if (!*changes_verdicts && !facts.signature)
         return NULL;
     strbuf_init(&text, arena, FACTS_JSON_MAX);
     facts_write(&facts, &text);

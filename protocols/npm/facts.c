@@ -1,6 +1,8 @@
 /* What an upstream's packument says of its versions, as facts for policy: access spec C2. */
+#include "protocols/npm/keys.h"
 #include "protocols/npm/member.h"
 #include "protocols/npm/name.h"
+#include "protocols/npm/signature.h"
 #include "protocols/npm/upstream.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/stream.h"
@@ -136,6 +138,7 @@ struct listing_facts {
     const struct upstream *upstream;
     const struct npm_upstream_packument *packument;
     struct facts_list *out;
+    bool any_is_signed;
 };
 
 static enum status add_version(void *context, const struct npm_entry *version,
@@ -158,7 +161,18 @@ static enum status add_version(void *context, const struct npm_entry *version,
     added->upstream = facts->upstream->name;
     added->published_us = npm_upstream_time(facts->packument, version->key, 0);
     read_facts(&members, listing, arena, added);
+    if (npm_is_signed(inside(members.dist, "signatures")))
+        facts->any_is_signed = true; /* verified with the archive, which is what it is about */
+    else
+        added->signature = SIGNATURE_MISSING;
     return STATUS_OK;
+}
+
+/* An upstream that does not sign lacks nothing. */
+static void forget_signatures(struct facts_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        list->list[i].signature = SIGNATURE_UNKNOWN;
 }
 
 static enum status list_facts(struct request *req, const struct upstream *upstream,
@@ -166,7 +180,7 @@ static enum status list_facts(struct request *req, const struct upstream *upstre
                               struct facts_list *out, struct error *err)
 {
     struct npm_upstream_packument packument;
-    struct listing_facts facts = {upstream, &packument, out};
+    struct listing_facts facts = {.upstream = upstream, .packument = &packument, .out = out};
     struct reader *reader;
     enum status rc;
 
@@ -176,6 +190,8 @@ static enum status list_facts(struct request *req, const struct upstream *upstre
         return rc;
     rc = npm_upstream_each(&packument, reader, add_version, &facts, err);
     reader_close(reader);
+    if (!rc && !(facts.any_is_signed && npm_known_keys(req, upstream).text))
+        forget_signatures(out);
     return rc;
 }
 

@@ -249,6 +249,23 @@ static enum status find_keys(struct request *req, const struct upstream *upstrea
     return STATUS_OK;
 }
 
+struct npm_value npm_known_keys(struct request *req, const struct upstream *upstream)
+{
+    struct upstream_answer before;
+    struct key_list list;
+    struct strbuf body;
+
+    if (catalog_find_upstream_answer(req->service->catalog, upstream, UPSTREAM_KEYS_PATH, req->arena,
+                                     &before, NULL) ||
+        !read_list(before.body, before.length, req->arena, &list)) {
+        if (find_keys(req, upstream, &list) || !list.count)
+            return (struct npm_value){0};
+    }
+    strbuf_init(&body, req->arena, 2 * ANSWER_MAX);
+    write_list(&list, &body);
+    return npm_value_get(body.data, body.length, "keys");
+}
+
 static void add_keys(struct key_list *all, const struct key_list *more)
 {
     for (size_t i = 0; i < more->count && all->count < KEYS_MAX; i++)

@@ -22,16 +22,19 @@ void npm_facts_scripts(struct npm_value scripts, bool has_gyp, struct arena *are
 /* What a tarball has to agree with, as far as its listing says: copied into its wish. */
 struct npm_expectation {
     const struct settings *settings;
+    int64_t published_us;
     size_t length;
-    char listing[]; /* an object with a few members of the manifest */
+    char listing[]; /* an object with a few members of the manifest, and the upstream's keys */
 };
-const struct npm_expectation *npm_expect(const struct npm_listing *listing,
-                                         const struct settings *settings, struct arena *arena,
+const struct npm_expectation *npm_expect(struct request *req, const struct upstream *upstream,
+                                         const struct npm_listing *listing, int64_t published_us,
                                          size_t *size);
-/* What the archive says besides its listing or against it; NULL: nothing. */
+/* What the archive says besides its listing or against it, and whether the signature is the upstream's;
+ * NULL: nothing. */
 const char *npm_archive_facts(const struct npm_tarball *tarball,
-                              const struct npm_expectation *expected, const struct mirror_wish *wish,
-                              struct arena *arena);
+                              const struct npm_expectation *expected,
+                              const struct mirror_wish *wish, struct arena *arena,
+                              bool *changes_verdicts);
 
 /* Looks through a package's document: versions that were removed or that policy holds back are gone,
  * tags settled. In the request's arena, where *verdicts is, too. */

@@ -113,14 +113,14 @@ static enum status inspect(const struct mirror_wish *wish, int fd, int64_t size,
         return fail(err, STATUS_BAD_UPSTREAM, "EMANIFESTCONFUSION",
                     "The tarball's package.json is for the version \"%.100s\", not \"%.100s\"",
                     version, wish->version);
-    out->archive_facts = npm_archive_facts(&tarball, expected, wish, arena);
+    out->archive_facts = npm_archive_facts(&tarball, expected, wish, arena, &out->changes_verdicts);
     return STATUS_OK;
 }
 
 static enum status make_wish(struct request *req, const struct upstream *upstream,
                              const struct mirror_document *document, const char *name,
                              const char *version, const struct npm_listing *listing,
-                             struct mirror_wish *out)
+                             int64_t published_us, struct mirror_wish *out)
 {
     const char *fold = name;
     struct semver parsed;
@@ -141,7 +141,7 @@ static enum status make_wish(struct request *req, const struct upstream *upstrea
         .inspect = inspect,
         .asker = upstream_asker(req),
     };
-    out->context = npm_expect(listing, req->service->settings, req->arena, &out->context_size);
+    out->context = npm_expect(req, upstream, listing, published_us, &out->context_size);
     if (!out->url)
         return fail(&req->error, STATUS_BAD_UPSTREAM, "upstream-invalid",
                     "The upstream lists %.214s %.100s with a tarball that is nowhere", name,
@@ -222,7 +222,8 @@ enum status npm_respond_listed_tarball(struct request *req, struct response *res
         return rc;
     rc = npm_upstream_take(&packument, entry, reader, req->arena, &listing, &req->error);
     reader_close(reader);
-    if (rc || (rc = make_wish(req, upstream, document, name, entry->key, &listing, &wish)))
+    if (rc || (rc = make_wish(req, upstream, document, name, entry->key, &listing,
+                              npm_upstream_time(&packument, entry->key, 0), &wish)))
         return rc;
     return respond_wish(req, res, &wish);
 }

@@ -90,6 +90,7 @@ static enum status inspect_wheel(const struct mirror_wish *wish, int fd, int64_t
     out->sidecar = text.data;
     out->sidecar_length = text.length;
     out->archive_facts = pypi_archive_facts(wish, &metadata, arena);
+    out->changes_verdicts = out->archive_facts;
     return STATUS_OK;
 }
 

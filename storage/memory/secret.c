@@ -1,8 +1,10 @@
 #include "storage/memory/secret.h"
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/x509.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +77,8 @@ void secret_seal(const uint8_t key[SECRET_KEY_SIZE], const char *about, const vo
 
     secret_random(out, SEAL_NONCE);
     if (!cipher || EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, out) != 1 ||
-        EVP_EncryptUpdate(cipher, NULL, &length, (const unsigned char *)about, (int)strlen(about)) != 1 ||
+        EVP_EncryptUpdate(cipher, NULL, &length, (const unsigned char *)about,
+                          (int)strlen(about)) != 1 ||
         EVP_EncryptUpdate(cipher, out + SEAL_NONCE, &length, plain, (int)size) != 1 ||
         EVP_EncryptFinal_ex(cipher, out + SEAL_NONCE + length, &length) != 1 ||
         EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, SEAL_TAG, out + SEAL_NONCE + size) != 1) {
@@ -99,14 +102,33 @@ bool secret_open(const uint8_t key[SECRET_KEY_SIZE], const char *about, const ui
     }
     size -= SECRET_SEAL_EXTRA;
     memcpy(tag, sealed + SEAL_NONCE + size, SEAL_TAG);
-    is_open =
-        cipher && EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, sealed) == 1 &&
-        EVP_DecryptUpdate(cipher, NULL, &length, (const unsigned char *)about, (int)strlen(about)) == 1 &&
-        EVP_DecryptUpdate(cipher, out, &length, sealed + SEAL_NONCE, (int)size) == 1 &&
-        EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, SEAL_TAG, tag) == 1 &&
-        EVP_DecryptFinal_ex(cipher, rest, &length) == 1;
+    is_open = cipher && EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, sealed) == 1 &&
+              EVP_DecryptUpdate(cipher, NULL, &length, (const unsigned char *)about,
+                                (int)strlen(about)) == 1 &&
+              EVP_DecryptUpdate(cipher, out, &length, sealed + SEAL_NONCE, (int)size) == 1 &&
+              EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, SEAL_TAG, tag) == 1 &&
+              EVP_DecryptFinal_ex(cipher, rest, &length) == 1;
     EVP_CIPHER_CTX_free(cipher);
     return is_open;
+}
+
+bool secret_verify_p256(const void *key, size_t key_size, const void *message, size_t size,
+                        const void *signature, size_t signature_size)
+{
+    const unsigned char *at = key;
+    EVP_PKEY *parsed = d2i_PUBKEY(NULL, &at, (long)key_size);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    char group[64];
+    bool is_good = parsed && context && EVP_PKEY_get_base_id(parsed) == EVP_PKEY_EC &&
+                   EVP_PKEY_get_group_name(parsed, group, sizeof group, NULL) == 1 &&
+                   !strcmp(group, "prime256v1") &&
+                   EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, parsed) == 1 &&
+                   EVP_DigestVerify(context, signature, signature_size, message, size) == 1;
+
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(parsed);
+    ERR_clear_error();
+    return is_good;
 }
 
 const char *secret_library_version(void)

@@ -20,6 +20,11 @@ void secret_seal(const uint8_t key[SECRET_KEY_SIZE], const char *about, const vo
 bool secret_open(const uint8_t key[SECRET_KEY_SIZE], const char *about, const uint8_t *sealed,
                  size_t size, void *out);
 
+/* Whether the key (DER SubjectPublicKeyInfo, P-256) made this signature (DER, ECDSA with SHA-256, FIPS
+ * 186-5) of the message. false for what is no such key or signature. */
+bool secret_verify_p256(const void *key, size_t key_size, const void *message, size_t size,
+                        const void *signature, size_t signature_size);
+
 const char *secret_library_version(void);
 /* From now on bytes follow from seed; 0 turns that off. Only for tests. */
 void secret_seed(uint64_t seed);

@@ -295,6 +295,7 @@ static enum status verify(struct mirror_file *file, struct error *err)
             return rc;
         file->sidecar_suffix = inspection.sidecar_suffix;
         file->archive_facts = inspection.archive_facts;
+        file->changes_verdicts = inspection.changes_verdicts;
         if (inspection.sidecar &&
             (rc = add_sidecar(file, inspection.sidecar, inspection.sidecar_length, err)))
             return rc;
@@ -352,7 +353,7 @@ static void keep(struct mirror_file *file)
         .file_kind = file->wish.file_kind,
         .asker = file->wish.asker,
         .archive_facts = file->archive_facts,
-        .changes_listing = file->wish.changes_listing || file->archive_facts,
+        .changes_listing = file->wish.changes_listing || file->changes_verdicts,
     };
     if (file->sidecar) {
         ingest[1] = ingest[0];

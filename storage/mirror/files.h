@@ -22,6 +22,7 @@ struct mirror_file {
     struct stage *stage, *sidecar;
     int fd;               /* of what was stored already; -1: the stage's */
     const char *sidecar_suffix, *archive_facts;
+    bool changes_verdicts;
 
     /* Under the lock. */
     struct mirror_file *next;               /* in the bucket */

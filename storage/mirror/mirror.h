@@ -95,6 +95,7 @@ struct mirror_inspection {
     const void *sidecar;
     size_t sidecar_length;
     const char *archive_facts; /* in their stored form, where they say more or else than the listing */
+    bool changes_verdicts;     /* policy may come to another verdict by them */
 };
 
 /* A file that a listing names. */

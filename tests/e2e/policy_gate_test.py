@@ -337,3 +337,58 @@ def test_times_are_told_so_that_clients_can_wait(server, upstream, kind, npm, be
         assert b"aged 1.0.0" in berry.install("aged@^1").files["index.js"]
         uv.environment["UV_EXCLUDE_NEWER"] = yesterday
     assert uv.install("aged").files
+
+
+SIGNED = """
+mode: enforce
+default: allow
+rules:
+  invalid:
+    deny: {signature_invalid: true}
+    say: Its signature is wrong
+  missing:
+    hold: {signature_missing: true}
+    say: It is not signed
+"""
+
+
+def test_signatures_of_the_upstream_are_verified(server, upstream):
+    """Valid, by another key, over other bytes, missing, and of a key that had expired or had not yet."""
+    attach(server, "npm", upstream.npm_url)
+    npm = upstream.npm
+    npm.signed = True
+    for name in ("good", "other-words", "other-key", "unsigned", "expired", "not-yet-expired"):
+        npm.add(name, "1.0.0", published="2021-06-01T00:00:00.000Z")
+    real = npm.signature
+    key = dict(npm.key)
+    early, late = ({**key, "keyid": f"SHA256:{word}", "expires": f"{year}-01-01T00:00:00.000Z"}
+                   for word, year in (("early", 2021), ("late", 2022)))
+    npm.keys = [key, early, late]
+
+    def signature(file):
+        made = dict(real(file))
+        if file.name == "other-words":
+            return real(npm.packages["good"]["1.0.0"])
+        if file.name in ("other-key", "expired", "not-yet-expired"):
+            made["keyid"] = {"other-key": "SHA256:none", "expired": early["keyid"],
+                             "not-yet-expired": late["keyid"]}[file.name]
+        return made
+
+    npm.signature = signature
+    unsigned = npm.packages["unsigned"]["1.0.0"]
+    document = unsigned.document
+    unsigned.document = lambda: {**document(), "dist": {key: value for key, value in document()["dist"].items()
+                                                        if key != "signatures"}}
+    npm.add("unsigned", "1.1.0", published="2021-06-02T00:00:00.000Z")
+    set_policy(server, SIGNED)
+    for name, status in (("good", 200), ("other-words", 403), ("other-key", 403), ("expired", 403),
+                         ("not-yet-expired", 200)):
+        assert packument(server, name)["versions"], "what is not fetched is not judged yet"
+        answer = server.get(f"{server.npm}/{name}/-/{name}-1.0.0.tgz")
+        assert answer.status == status, (name, answer)
+        if status == 403:
+            assert b"Its signature is wrong" in answer.body
+            until(lambda: server.get(f"{server.npm}/{name}").status == 403, "the verdict in the packument")
+    assert list(packument(server, "unsigned")["versions"]) == ["1.1.0"]
+    answer = server.get(f"{server.npm}/unsigned/-/unsigned-1.0.0.tgz")
+    assert answer.status == 403 and b"It is not signed" in answer.body
