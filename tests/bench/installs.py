@@ -23,7 +23,7 @@ class Straight:
     token = "none"
 
     def __init__(self, upstream):
-        self.upstream, self.url, self.npm = upstream, upstream.url, "/npm"
+        self.upstream, self.url, self.npm, self.pypi = upstream, upstream.url, "/npm", "/pypi"
 
     def index_url(self, _token=None):
         return f"{self.url}/pypi/simple/"
@@ -32,16 +32,21 @@ class Straight:
         return self.upstream.pids()
 
 
-class Through(engines.Server):
-    """A server that has nothing yet and pulls through."""
+class Pulling(engines.Server):
+    """A server that has nothing yet and pulls through; upstreams are {format: URL}."""
 
-    def __init__(self, folder, upstream, **more):
-        super().__init__(folder, settings={**SETTINGS, **(more.pop("settings", {}))}, **more)
-        pulling.attach(self, "npm", f"{upstream.url}/npm")
-        pulling.attach(self, "pypi", f"{upstream.url}/pypi/simple")
+    def __init__(self, folder, upstreams):
+        super().__init__(folder, settings=SETTINGS)
+        for kind, url in upstreams.items():
+            pulling.attach(self, kind, url)
 
     def pids(self):
         return [self.pid]
+
+
+class Through(Pulling):
+    def __init__(self, folder, upstream):
+        super().__init__(folder, {"npm": f"{upstream.url}/npm", "pypi": f"{upstream.url}/pypi/simple"})
 
 
 def descendants(pid):

@@ -34,7 +34,7 @@ def environment():
 
 
 class Peer:
-    token = "none"
+    token, pypi = "none", ""
 
     def __init__(self, folder, bin, upstream):
         self.folder = pathlib.Path(folder)

@@ -60,10 +60,8 @@ class Shelf:
         return len(text)
 
 
-def through(folder, shelf, **more):
-    server = engines.Server(folder, settings={**installs.SETTINGS, **more})
-    installs.pulling.attach(server, "npm", shelf.url)
-    return server
+def through(folder, shelf):
+    return installs.Pulling(folder, {"npm": shelf.url})
 
 
 def download(server, path, expected):

@@ -106,7 +106,7 @@ http {{
   log_format asked '$request_method $request_uri $status $http_range';
   access_log {log}; sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 300s;
   open_file_cache max=20000 inactive=300s; open_file_cache_valid 300s; {temp} {rate}
-  default_type application/octet-stream;
+  default_type application/octet-stream; gzip_proxied any;
   server {{
     listen 127.0.0.1:{self.port} backlog=4096; root {self.folder}/nothing;
     location / {{ {first} }}
