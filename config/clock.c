@@ -1,6 +1,7 @@
 #include "config/clock.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -102,28 +103,45 @@ static int parse_offset(const char *text, const char **rest)
     return (*text == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
 }
 
+/* A number of up to so many digits, and what follows it where that is not 0. A packument has a time for
+ * each version, and sscanf() takes a microsecond for one. */
+static bool take_number(const char **at, int digits, const char *follows, int *out)
+{
+    const char *start = *at;
+
+    for (*out = 0; digits && **at >= '0' && **at <= '9'; digits--)
+        *out = *out * 10 + *(*at)++ - '0';
+    return *at != start && (!follows || (**at && strchr(follows, *(*at)++)));
+}
+
+/* Days since 1970-01-01 in the Gregorian calendar; years begin with March, so that a leap day ends one. */
+static int64_t days_since_epoch(int64_t year, int month, int day)
+{
+    int64_t era, of_era, of_year;
+
+    year -= month <= 2;
+    era = year / 400;
+    of_era = year - era * 400;
+    of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
 int64_t clock_parse_iso(const char *text)
 {
-    struct tm t = {0};
+    int year, month, day, hour, minute, second, offset;
     int64_t fraction_us = 0, seconds;
-    int end = 0, offset;
-    char between;
 
-    if (sscanf(text, "%4d-%2d-%2d%c%2d:%2d:%2d%n", &t.tm_year, &t.tm_mon, &t.tm_mday, &between,
-               &t.tm_hour, &t.tm_min, &t.tm_sec, &end) != 7 ||
-        !strchr("Tt ", between) || t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 ||
-        t.tm_mday > 31 || t.tm_hour < 0 || t.tm_hour > 23 || t.tm_min < 0 || t.tm_min > 59 ||
-        t.tm_sec < 0 || t.tm_sec > 60)
+    if (!take_number(&text, 4, "-", &year) || !take_number(&text, 2, "-", &month) ||
+        !take_number(&text, 2, "Tt ", &day) || !take_number(&text, 2, ":", &hour) ||
+        !take_number(&text, 2, ":", &minute) || !take_number(&text, 2, NULL, &second) || month < 1 ||
+        month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
         return -1;
-    text += end;
     if (*text == '.' || *text == ',')
         for (int64_t unit = 100000; *++text >= '0' && *text <= '9'; unit /= 10)
             fraction_us += (*text - '0') * unit;
     offset = parse_offset(text, &text);
     if (!text || *text)
         return -1;
-    t.tm_mon--;
-    t.tm_year -= 1900;
-    seconds = (int64_t)timegm(&t) - offset;
+    seconds = days_since_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
     return seconds < 0 ? -1 : seconds * 1000000 + fraction_us;
 }
