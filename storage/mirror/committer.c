@@ -14,15 +14,23 @@ struct queue {
     size_t count;
 };
 
+/* A thread and what it keeps. Who waits for a commit must not wait for the flushes of files that came
+ * with it, so those go another way. */
+struct lane {
+    struct committer *committer;
+    pthread_cond_t arrived;
+    struct queue soon, someday;
+    bool is_urgent; /* what is in soon is not to wait for others */
+    bool has_thread;
+    pthread_t thread;
+    struct ingest ingests[2 * GROUP_MAX]; /* the thread's own: too large for its stack */
+};
+
 struct committer {
     struct catalog *catalog;
     pthread_mutex_t lock;
-    pthread_cond_t arrived;
-    struct queue soon, someday;
-    size_t urgent; /* in soon */
     bool is_stopping;
-    pthread_t thread;
-    struct ingest ingests[2 * GROUP_MAX]; /* the thread's own: too large for its stack */
+    struct lane now, later;
 };
 
 static void push(struct queue *queue, struct fill *fill)
@@ -54,27 +62,28 @@ static int64_t left_ms(const struct queue *queue, int64_t limit_ms)
 }
 
 /* Waits until a group is due; false when all is done and it is time to end. With the lock. */
-static bool wait_for_group(struct committer *committer)
+static bool wait_for_group(struct lane *lane)
 {
     for (;;) {
-        int64_t soon = left_ms(&committer->soon, SOON_MS), someday = left_ms(&committer->someday, SOMEDAY_MS);
+        int64_t soon = lane->is_urgent ? 0 : left_ms(&lane->soon, SOON_MS);
+        int64_t someday = left_ms(&lane->someday, SOMEDAY_MS);
         struct timespec until;
-        int64_t wait_ms = committer->soon.first && soon < someday ? soon : someday;
+        int64_t wait_ms = lane->soon.first && soon < someday ? soon : someday;
 
-        if (committer->is_stopping)
-            return committer->soon.first || committer->someday.first;
-        if (committer->urgent || committer->soon.count >= GROUP_MAX || committer->someday.count >= GROUP_MAX ||
-            (committer->soon.first && !soon) || (committer->someday.first && !someday))
+        if (lane->committer->is_stopping)
+            return lane->soon.first || lane->someday.first;
+        if (lane->soon.count >= GROUP_MAX || lane->someday.count >= GROUP_MAX || (lane->soon.first && !soon) ||
+            (lane->someday.first && !someday))
             return true;
-        if (!committer->soon.first && !committer->someday.first) {
-            pthread_cond_wait(&committer->arrived, &committer->lock);
+        if (!lane->soon.first && !lane->someday.first) {
+            pthread_cond_wait(&lane->arrived, &lane->committer->lock);
             continue;
         }
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += wait_ms % 1000 * 1000000;
         until.tv_sec += wait_ms / 1000 + until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&committer->arrived, &committer->lock, &until);
+        pthread_cond_timedwait(&lane->arrived, &lane->committer->lock, &until);
     }
 }
 
@@ -92,9 +101,9 @@ static bool is_flushed(struct fill *fill)
     return true;
 }
 
-static void commit(struct committer *committer, struct fill **group, size_t count)
+static void commit(struct lane *lane, struct fill **group, size_t count)
 {
-    struct ingest *ingests = committer->ingests;
+    struct ingest *ingests = lane->ingests;
     bool flushed[GROUP_MAX];
     struct error err;
     size_t used = 0;
@@ -104,7 +113,7 @@ static void commit(struct committer *committer, struct fill **group, size_t coun
             for (size_t part = 0; part < group[i]->count; part++)
                 ingests[used++] = group[i]->ingests[part];
     if (used)
-        catalog_ingest(committer->catalog, ingests, used, &err);
+        catalog_ingest(lane->committer->catalog, ingests, used, &err);
     used = 0;
     for (size_t i = 0; i < count; i++) {
         for (size_t part = 0; flushed[i] && part < group[i]->count; part++)
@@ -115,60 +124,79 @@ static void commit(struct committer *committer, struct fill **group, size_t coun
 
 static void *commit_loop(void *context)
 {
-    struct committer *committer = context;
+    struct lane *lane = context;
 
     for (;;) {
         struct fill *group[GROUP_MAX];
         size_t count = 0;
 
-        pthread_mutex_lock(&committer->lock);
-        if (!wait_for_group(committer)) {
-            pthread_mutex_unlock(&committer->lock);
+        pthread_mutex_lock(&lane->committer->lock);
+        if (!wait_for_group(lane)) {
+            pthread_mutex_unlock(&lane->committer->lock);
             return NULL;
         }
-        while (count < GROUP_MAX && (group[count] = pop(&committer->soon)))
+        while (count < GROUP_MAX && (group[count] = pop(&lane->soon)))
             count++;
-        if (!committer->soon.first)
-            committer->urgent = 0; /* else the next group comes at once too */
-        while (count < GROUP_MAX && (group[count] = pop(&committer->someday)))
+        while (count < GROUP_MAX && (group[count] = pop(&lane->someday)))
             count++;
-        pthread_mutex_unlock(&committer->lock);
-        commit(committer, group, count);
+        pthread_mutex_unlock(&lane->committer->lock);
+        commit(lane, group, count);
     }
+}
+
+static enum status start_lane(struct lane *lane, struct committer *committer, bool is_urgent, struct error *err)
+{
+    pthread_condattr_t monotonic;
+
+    lane->committer = committer;
+    lane->is_urgent = is_urgent;
+    lane->soon.last = &lane->soon.first;
+    lane->someday.last = &lane->someday.first;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&lane->arrived, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    lane->has_thread = !pthread_create(&lane->thread, NULL, commit_loop, lane);
+    return lane->has_thread ? STATUS_OK
+                            : fail(err, STATUS_INTERNAL, "", "could not start the committer's thread");
+}
+
+static void end_lane(struct lane *lane)
+{
+    if (lane->has_thread)
+        pthread_join(lane->thread, NULL);
+    pthread_cond_destroy(&lane->arrived);
 }
 
 enum status committer_start(struct catalog *catalog, struct committer **out, struct error *err)
 {
     struct committer *committer = calloc(1, sizeof *committer);
-    pthread_condattr_t monotonic;
+    enum status rc;
 
     *out = NULL;
     if (!committer)
         return fail(err, STATUS_INTERNAL, "", "out of memory");
     committer->catalog = catalog;
-    committer->soon.last = &committer->soon.first;
-    committer->someday.last = &committer->someday.first;
     pthread_mutex_init(&committer->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&committer->arrived, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&committer->thread, NULL, commit_loop, committer)) {
-        free(committer);
-        return fail(err, STATUS_INTERNAL, "", "could not start the committer's thread");
-    }
-    *out = committer;
-    return STATUS_OK;
+    rc = start_lane(&committer->now, committer, true, err);
+    if (!rc)
+        rc = start_lane(&committer->later, committer, false, err);
+    if (rc)
+        committer_stop(committer);
+    else
+        *out = committer;
+    return rc;
 }
 
 void committer_add(struct committer *committer, struct fill *fill, enum fill_hurry hurry)
 {
+    struct lane *lane = hurry == FILL_NOW ? &committer->now : &committer->later;
+
     fill->next = NULL;
     fill->since_ms = clock_monotonic_ms();
     pthread_mutex_lock(&committer->lock);
-    push(hurry == FILL_SOMEDAY ? &committer->someday : &committer->soon, fill);
-    committer->urgent += hurry == FILL_NOW;
-    pthread_cond_signal(&committer->arrived);
+    push(hurry == FILL_SOMEDAY ? &lane->someday : &lane->soon, fill);
+    pthread_cond_signal(&lane->arrived);
     pthread_mutex_unlock(&committer->lock);
 }
 
@@ -178,10 +206,11 @@ void committer_stop(struct committer *committer)
         return;
     pthread_mutex_lock(&committer->lock);
     committer->is_stopping = true;
-    pthread_cond_signal(&committer->arrived);
+    pthread_cond_signal(&committer->now.arrived);
+    pthread_cond_signal(&committer->later.arrived);
     pthread_mutex_unlock(&committer->lock);
-    pthread_join(committer->thread, NULL);
+    end_lane(&committer->now);
+    end_lane(&committer->later);
     pthread_mutex_destroy(&committer->lock);
-    pthread_cond_destroy(&committer->arrived);
     free(committer);
 }
