@@ -206,6 +206,37 @@ struct reader *gzip_reader_new(struct reader *source, const struct gzip_limits *
     return &reader->reader;
 }
 
+/* What the last four bytes say, RFC 1952 2.3.1: of one member, and modulo 2^32. */
+static size_t told_length(const unsigned char *gzip, size_t gzip_length)
+{
+    const unsigned char *end = gzip + gzip_length;
+
+    return gzip_length < 18 ? 0
+                            : (size_t)end[-4] | (size_t)end[-3] << 8 | (size_t)end[-2] << 16 | (size_t)end[-1] << 24;
+}
+
+void *gzip_inflate_at_once(const void *gzip, size_t gzip_length, const struct gzip_limits *limits, size_t most,
+                           size_t *out_length)
+{
+    size_t length = told_length(gzip, gzip_length), used = 0;
+    struct libdeflate_decompressor *decompressor;
+    enum libdeflate_result result;
+    void *out;
+
+    *out_length = length;
+    if (!length || length > most || (limits->bytes && length > limits->bytes) ||
+        (limits->ratio && length > RATIO_FROM && length / limits->ratio > gzip_length))
+        return NULL;
+    out = or_abort(malloc(length));
+    decompressor = or_abort(libdeflate_alloc_decompressor());
+    result = libdeflate_gzip_decompress_ex(decompressor, gzip, gzip_length, out, length, &used, NULL);
+    libdeflate_free_decompressor(decompressor);
+    if (result == LIBDEFLATE_SUCCESS && used == gzip_length)
+        return out;
+    free(out);
+    return NULL;
+}
+
 enum status gzip_inflate(const void *gzip, size_t gzip_length, const struct gzip_limits *limits,
                          struct strbuf *out, struct error *err)
 {

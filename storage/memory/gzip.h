@@ -33,6 +33,11 @@ struct gzip_limits {
  * source stays the caller's and must live longer. */
 struct reader *gzip_reader_new(struct reader *source, const struct gzip_limits *limits);
 
+/* All of a foreign gzip at once, which costs half of what a reader does. NULL where it is no single good
+ * member, or inflates to more than `most` or beyond the limits: a reader tells why. The caller free()s it. */
+void *gzip_inflate_at_once(const void *gzip, size_t gzip_length, const struct gzip_limits *limits, size_t most,
+                           size_t *out_length);
+
 /* Adds the inflated bytes to out; its cap is one of the limits. */
 enum status gzip_inflate(const void *gzip, size_t gzip_length, const struct gzip_limits *limits,
                          struct strbuf *out, struct error *err);

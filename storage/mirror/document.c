@@ -6,7 +6,10 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+enum { INFLATED_AT_ONCE_MAX = 4 << 20 };
 
 enum age {
     AGE_FRESH,
@@ -232,6 +235,7 @@ struct document_reader {
     struct file_reader file;
     struct memory_reader memory;
     struct reader *source, *inflating; /* NULL: they are kept as they are */
+    struct plain *plain;               /* NULL: they are not at hand */
     int fd;
 };
 
@@ -248,6 +252,7 @@ static void close_document(struct reader *base)
     struct document_reader *reader = (struct document_reader *)base;
 
     reader_close(reader->inflating);
+    plain_drop(reader->plain);
     if (reader->fd >= 0)
         close(reader->fd);
     free(reader);
@@ -276,14 +281,73 @@ static enum status open_bytes(const struct kept_document *document, int *fd, str
                                   : rc;
 }
 
+static struct gzip_limits limits_of(const struct mirror *mirror)
+{
+    return (struct gzip_limits){.bytes = (uint64_t)mirror->options.document_max,
+                                .ratio = (unsigned)mirror->options.document_ratio_max};
+}
+
+/* All of what is kept; NULL where it is too large. The caller free()s it. */
+static void *read_kept(const struct kept_document *document)
+{
+    size_t size = (size_t)document->row.size, got = 0;
+    struct file_reader file;
+    enum status rc;
+    void *bytes;
+    int fd;
+
+    if (size > INFLATED_AT_ONCE_MAX || !(bytes = malloc(size + 1)))
+        return NULL;
+    if (document->row.body)
+        return memcpy(bytes, document->row.body, size);
+    if (!(rc = open_bytes(document, &fd, NULL))) {
+        file_reader_init(&file, fd, 0, document->row.size);
+        rc = reader_read_all(&file.reader, bytes, size, &got, NULL);
+        close(fd);
+    }
+    if (!rc && got == size)
+        return bytes;
+    free(bytes);
+    return NULL;
+}
+
+void kept_document_inflate(struct kept_document *document)
+{
+    struct mirror *mirror = document->mirror;
+    const struct gzip_limits limits = limits_of(mirror);
+    void *gzip, *bytes;
+    size_t length;
+
+    if (document->row.coding != CODING_GZIP || !(gzip = read_kept(document)))
+        return;
+    bytes = gzip_inflate_at_once(gzip, (size_t)document->row.size, &limits, INFLATED_AT_ONCE_MAX, &length);
+    free(gzip);
+    if (!bytes)
+        return;
+    pthread_mutex_lock(&mirror->lock);
+    plain_put(mirror->plains, document, bytes, length);
+    pthread_mutex_unlock(&mirror->lock);
+}
+
+static struct plain *hold_plain(const struct kept_document *document)
+{
+    struct mirror *mirror = document->mirror;
+    struct plain *plain;
+
+    pthread_mutex_lock(&mirror->lock);
+    plain = plain_hold(mirror->plains, document);
+    pthread_mutex_unlock(&mirror->lock);
+    return plain;
+}
+
 enum status mirror_read_document(const struct mirror_document *shown, struct reader **out,
                                  struct error *err)
 {
     const struct kept_document *document = (const struct kept_document *)shown;
-    const struct mirror_options *options = &document->mirror->options;
-    const struct gzip_limits limits = {.bytes = (uint64_t)options->document_max,
-                                       .ratio = (unsigned)options->document_ratio_max};
+    const struct gzip_limits limits = limits_of(document->mirror);
     struct document_reader *reader = calloc(1, sizeof *reader);
+    const void *bytes;
+    size_t length;
     enum status rc;
 
     *out = NULL;
@@ -291,6 +355,13 @@ enum status mirror_read_document(const struct mirror_document *shown, struct rea
         return fail(err, STATUS_INTERNAL, "", "out of memory");
     reader->reader = (struct reader){read_document, close_document};
     reader->fd = -1;
+    if ((reader->plain = hold_plain(document))) {
+        bytes = plain_bytes(reader->plain, &length);
+        memory_reader_init(&reader->memory, bytes, length);
+        reader->source = &reader->memory.reader;
+        *out = &reader->reader;
+        return STATUS_OK;
+    }
     if (document->row.body) {
         memory_reader_init(&reader->memory, document->row.body, (size_t)document->row.size);
         reader->source = &reader->memory.reader;

@@ -337,6 +337,7 @@ static enum status judge(struct document_flight *flight, bool *is_same, struct e
         return STATUS_OK;
     }
     kept_document_show(coming);
+    kept_document_inflate(coming);
     if ((rc = read_whole(flight, err)))
         return rc;
     return before ? note_appeared(flight, err) : STATUS_OK;

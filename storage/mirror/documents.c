@@ -176,6 +176,7 @@ void kept_document_drop(struct kept_document *document)
 {
     if (!document || --document->references)
         return;
+    plain_remove(document->mirror->plains, document);
     stage_close(document->stage);
     arena_free(document->arena);
 }

@@ -1,6 +1,7 @@
 /* Documents in memory: the last ones that were asked for, and what is known of those that are absent.
  * Guarded by the mirror's lock. */
 #pragma once
+#include "storage/mirror/plain.h"
 #include "storage/mirror/state.h"
 
 struct document_flight;
@@ -17,6 +18,7 @@ struct kept_document {
     /* Under the lock. */
     size_t references;
     struct stage *stage; /* until it is a blob */
+    struct plain *plain; /* its inflated bytes, while they are at hand */
     bool check_waits;    /* that it still holds is to be written down */
 };
 
@@ -47,6 +49,8 @@ struct kept_document *kept_document_new(struct mirror *mirror, const struct upst
                               const char *name, const char *name_norm);
 /* From rows: the texts are in its arena already. */
 void kept_document_show(struct kept_document *document);
+/* Has the inflated bytes at hand for who reads it next, where it is not too large for that. */
+void kept_document_inflate(struct kept_document *document);
 /* Both under the lock. */
 struct kept_document *kept_document_hold(struct kept_document *document);
 void kept_document_drop(struct kept_document *document);

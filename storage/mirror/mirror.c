@@ -39,6 +39,7 @@ enum status mirror_start(const struct mirror_options *options, struct mirror **o
     pthread_cond_init(&mirror->left, NULL);
     mirror->arena = arena_new();
     mirror->documents = document_table_new();
+    mirror->plains = plain_shelf_new();
     mirror->files = file_table_new();
     if (!(rc = crew_start(cores > 2 ? (size_t)cores : 2, &mirror->crew, err)))
         rc = committer_start(options->catalog, &mirror->committer, err);
@@ -68,6 +69,7 @@ void mirror_stop(struct mirror *mirror)
     pthread_mutex_unlock(&mirror->lock);
     file_table_free(mirror->files);
     document_table_free(mirror->documents);
+    plain_shelf_free(mirror->plains);
     for (struct mirror_upstream *home = mirror->upstreams; home; home = home->next)
         breaker_free(home->breaker);
     arena_free(mirror->arena);

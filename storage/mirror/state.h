@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 struct document_table;
+struct plain_shelf;
 struct file_table;
 
 /* An upstream that was asked since the start; lives until the mirror stops. */
@@ -38,6 +39,7 @@ struct mirror {
     struct mirror_upstream *upstreams;
     struct forgotten *forgotten;
     struct document_table *documents;
+    struct plain_shelf *plains;
     struct file_table *files;
     struct crew *crew;
     struct committer *committer;

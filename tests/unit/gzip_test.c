@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -107,6 +108,53 @@ static void a_gzip_that_is_cut_or_changed_is_refused(void **state)
     free(text);
 }
 
+/* At once it is the same text, or nothing: who asks goes on with a reader, which tells why. */
+static void at_once_there_is_all_or_nothing(void **state)
+{
+    static const struct {
+        size_t length, most;
+        struct gzip_limits limits;
+        int changed; /* a byte from the end; 0: none */
+        bool is_twice, is_there;
+    } rows[] = {
+        {300,     300,     {0},                        0, false, true },
+        {300,     299,     {0},                        0, false, false},
+        {300,     300,     {.bytes = 299},             0, false, false},
+        {2 << 20, 2 << 20, {.ratio = 1000},            0, false, true },
+        {2 << 20, 2 << 20, {.ratio = 1},               0, false, false},
+        {300,     300,     {0},                        1, false, false},
+        {300,     300,     {0},                        4, false, false},
+        {300,     300,     {0},                        8, false, false},
+        {300,     600,     {0},                        0, true,  false},
+        {0,       300,     {0},                        0, false, false},
+    };
+
+    (void)state;
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        size_t length, got;
+        char *text = text_of(rows[row].length), *out;
+        unsigned char *gzip = gzip_compress(text, rows[row].length, &length);
+
+        if (rows[row].changed)
+            gzip[length - (size_t)rows[row].changed] ^= 1;
+        if (rows[row].is_twice) {
+            gzip = realloc(gzip, 2 * length);
+            memcpy(gzip + length, gzip, length);
+            length *= 2;
+        }
+        out = gzip_inflate_at_once(gzip, length, &rows[row].limits, rows[row].most, &got);
+        if (!out != !rows[row].is_there)
+            fail_msg("row %zu", row);
+        if (out && (got != rows[row].length || memcmp(out, text, got)))
+            fail_msg("row %zu: other bytes", row);
+        for (size_t cut = 0; row == 0 && cut < length; cut++)
+            assert_null(gzip_inflate_at_once(gzip, cut, &none, 1 << 20, &got));
+        free(out);
+        free(gzip);
+        free(text);
+    }
+}
+
 /* Reads a gzip to its end or failure; says how much came out. */
 static enum status drain(const void *gzip, size_t length, struct gzip_limits limits, uint64_t *out,
                          struct error *err)
@@ -194,6 +242,7 @@ int main(void)
         cmocka_unit_test(a_document_comes_back_as_it_was),
         cmocka_unit_test(members_follow_one_another),
         cmocka_unit_test(a_gzip_that_is_cut_or_changed_is_refused),
+        cmocka_unit_test(at_once_there_is_all_or_nothing),
         cmocka_unit_test(a_bomb_is_stopped),
         cmocka_unit_test(a_small_document_may_repeat_itself),
         cmocka_unit_test(pieces_make_the_gzip_of_the_whole),
