@@ -204,7 +204,7 @@ def measure_one(folder, make, rounds):
                 stack.callback(server.stop)
 
 
-def measure(folder, rounds, names=tuple(INSTALLERS)):
+def measure(folder, rounds, names):
     recorded.need()
     return [measure_one(folder / name.replace(" ", "-"), INSTALLERS[name], rounds) for name in names]
 

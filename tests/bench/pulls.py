@@ -20,7 +20,7 @@ import start
 CLIENTS = 50
 LARGE = 100 << 20
 RATE = "10m"  # bytes a second of each connection to the upstream
-HUGE_VERSIONS = 50000
+HUGE_VERSIONS = 65000
 MANY = 10000
 READ = [("Accept", "application/json"), reads.GZIP]
 
