@@ -41,7 +41,7 @@ static bool name_is_possible(enum format format, const char *name)
     for (const char *at = name; *at; at++)
         if (*at <= ' ' || *at > '~' || strchr("\\:%?#\"<>|^`{}", *at))
             return false;
-    if (!*name)
+    if (!*name || strchr(name + 1, '@'))
         return false;
     if (format == FORMAT_NPM)
         return *name == '@' ? slash && slash > name + 1 && slash[1] && !strchr(slash + 1, '/')
@@ -105,6 +105,7 @@ enum status package_pattern_parse(const char *text, struct arena *arena,
     const char *colon = strchr(text, ':'), *rest;
     size_t length;
     char *name;
+    enum status rc;
 
     *out = NULL;
     pattern->text = arena_copy(arena, text);
@@ -123,9 +124,11 @@ enum status package_pattern_parse(const char *text, struct arena *arena,
         format_fold(FORMAT_PYPI, name);
     pattern->name = name;
     pattern->has_star = strchr(name, '*') != NULL;
-    *out = pattern;
     rest += length;
-    return *rest ? read_range(pattern, rest, arena, err) : STATUS_OK;
+    if (*rest && (rc = read_range(pattern, rest, arena, err)))
+        return rc;
+    *out = pattern;
+    return STATUS_OK;
 }
 
 const struct package_pattern *package_pattern_for_name(enum format format, const char *name,

@@ -104,11 +104,12 @@ struct policy {
 
 enum { GIVEN_ALL = (1 << CONDITION_COUNT) - 1 };
 
-/* Whether the rule finds fault with the file. until_us is when it will not any more. given is a mask of
- * condition kinds: the others do not hold. */
+/* Whether the rule finds fault with the file. until_us is when it will not any more. given is a
+ * mask of condition kinds: the others do not hold. */
 bool rule_finds(const struct rule *rule, const struct facts *facts, unsigned given, int64_t now_us,
                 int64_t *until_us);
-/* As in struct finding. Does not depend on the time, so that neither does what may clear a finding. */
+/* As in struct finding. Does not depend on the time, so that neither does what may clear a finding.
+ */
 bool rule_is_grave(const struct rule *rule, const struct facts *facts);
 
 /* verdict_take() for facts of which only some are told. */

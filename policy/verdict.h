@@ -25,8 +25,8 @@ struct finding {
     enum verdict_action action; /* HOLD or DENY */
     const char *say;            /* one sentence, without a final full stop */
     int64_t until_us;           /* when it goes by itself, as a cooldown does; INT64_MAX: never */
-    /* The rule asks for bytes_changed, manifest_mismatch or signature_invalid, and that is so: only an
-     * exception for pinned bytes clears it, and only the role security makes such a one (C4). */
+    /* The rule asks for bytes_changed, manifest_mismatch or signature_invalid, and that is so: only
+     * an exception for pinned bytes clears it, and only the role security makes such a one (C4). */
     bool is_grave;
     const struct policy_exception
         *cleared_by; /* of those that do, the one that ends last; NULL: it stands */
