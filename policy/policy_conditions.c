@@ -151,6 +151,8 @@ static enum status take_value(struct condition_list *list, enum condition_kind k
     case VERSIONS: rc = take_list(reader, row->key, add_version, list, err); break;
     default: rc = take_list(reader, row->key, add_upstream, list, err); break;
     }
+    if (rc)
+        return rc;
     list->one->count = list->items.count;
     if (row->shape == NAMES)
         pattern_set_init(&list->one->names, (const struct package_pattern **)list->items.items,
@@ -159,7 +161,7 @@ static enum status take_value(struct condition_list *list, enum condition_kind k
         keep_versions(list);
     else
         list->one->list = (const char *const *)list->items.items;
-    return rc;
+    return STATUS_OK;
 }
 
 /* A range must be one of every format that the rule is about, or it would pass over some silently.

@@ -117,17 +117,17 @@ static const char *decode(const char *text, size_t length, struct arena *arena)
     char *decoded = arena_copy_bytes(arena, text, length), *to = decoded;
 
     for (const char *at = decoded; *at; at++) {
-        if (*at != '%') {
-            *to++ = *at;
-            continue;
+        char c = *at;
+
+        if (c == '%') {
+            if (hex_value(at[1]) < 0 || hex_value(at[2]) < 0)
+                return NULL;
+            c = (char)(hex_value(at[1]) * 16 + hex_value(at[2]));
+            at += 2;
         }
-        if (hex_value(at[1]) < 0 || hex_value(at[2]) < 0)
+        if ((unsigned char)c < ' ' || c == 0x7f)
             return NULL;
-        *to = (char)(hex_value(at[1]) * 16 + hex_value(at[2]));
-        if ((unsigned char)*to < ' ' || *to == 0x7f)
-            return NULL;
-        to++;
-        at += 2;
+        *to++ = c;
     }
     *to = '\0';
     return utf8_is_valid(decoded) ? decoded : NULL;

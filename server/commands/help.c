@@ -34,7 +34,7 @@ void help_all(FILE *out)
     fputs("Packhouse: a private server for npm, Python packages and build artifacts.\n\n"
           "usage: packhouse COMMAND [ARGUMENTS] [OPTIONS]\n",
           out);
-    write_group("On the server's machine", false, out);
+    write_group("On the server's machine, or without a server", false, out);
     write_group("From anywhere, with a token", true, out);
     fputs("\nEach command explains itself: packhouse COMMAND --help.\n"
           "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not allowed, 4 not found, 5 exists\n"

@@ -116,13 +116,12 @@ const struct command policy_commands[] = {
      "packhouse policy check policy.yaml\n\n"
      "Needs no server. In place of a file may stand the name of a starting set: open, careful or\n"
      "approved-only.",
-     NULL, SETTING_CLIENT, check},
+     NULL, 0, check},
     {"policy", "test", "FILE", "Runs the cases that a policy carries; exit code 1 where one fails",
      "packhouse policy test policy.yaml\n\n"
      "Needs no server. A policy whose cases fail is not taken by one.",
-     NULL, SETTING_CLIENT, test},
+     NULL, 0, test},
     {"policy", "example", "NAME", "Prints a starting set to begin with: open, careful, approved-only",
-     "packhouse policy example careful > policy.yaml", NULL,
-     SETTING_CLIENT, example},
+     "packhouse policy example careful > policy.yaml", NULL, 0, example},
     {0},
 };
