@@ -59,10 +59,10 @@ def test_the_cases_of_a_policy_decide_whether_it_is_right(run, tmp_path):
     path.write_text(policy(RULES, [*CASES, ("npm:x@1.0.0", "age: 8d", "hold by cooldown")]))
     tested = run("test", "policy.yaml")
     assert tested.returncode == REFUSED
-    assert "FAIL  policy.yaml:25: npm:x@1.0.0: expected hold by cooldown, got allow\n7 of 8 cases pass.\n" in tested.stdout
+    assert "FAIL  policy.yaml:22: npm:x@1.0.0: expected hold by cooldown, got allow\n7 of 8 cases pass.\n" in tested.stdout
     document = json.loads(run("test", path, "--json").stdout)
     assert (document["passed"], document["failed"]) == (7, 1)
-    assert document["cases"][-1] == {"line": 25, "package": "npm:x@1.0.0", "expected": "hold by cooldown", "got": "allow",
+    assert document["cases"][-1] == {"line": 22, "package": "npm:x@1.0.0", "expected": "hold by cooldown", "got": "allow",
                                      "passed": False}
 
 
