@@ -21,12 +21,12 @@ static const int64_t CASE_NOW_US = INT64_C(4000000000000000);
 enum fact_key { FACT_AGE, FACT_LICENSE, FACT_SIZE, FACT_UPSTREAM, FACT_FIRST_WORD };
 
 /* The conditions that rest on a fact. */
-static unsigned kinds_of(const char *fact)
+static unsigned kinds_of(const struct fact_row *fact)
 {
     unsigned kinds = 0;
 
     for (size_t kind = 0; kind < CONDITION_COUNT; kind++)
-        if (condition_rows[kind].fact && !strcmp(condition_rows[kind].fact, fact))
+        if (condition_rows[kind].values && condition_rows[kind].offset == fact->offset)
             kinds |= 1u << kind;
     return kinds;
 }
@@ -40,7 +40,7 @@ static void fill_fact_keys(const char *keys[FACT_KEYS_MAX])
     keys[FACT_SIZE] = "size";
     keys[FACT_UPSTREAM] = "upstream";
     for (size_t i = 0; i < fact_row_count; i++)
-        if (kinds_of(fact_rows[i].key))
+        if (kinds_of(&fact_rows[i]))
             keys[count++] = fact_rows[i].key;
     keys[count] = NULL;
 }
@@ -63,7 +63,7 @@ static enum status take_fact_word(struct policy_reader *reader, const char *key,
 
     if ((rc = yaml_take_text(reader->cursor, &text, err)))
         return rc;
-    one->given |= kinds_of(key);
+    one->given |= kinds_of(row);
     if (strcmp(text.text, "unknown") && !fact_set_word(&one->facts, row, text.text))
         return yaml_fail_at(reader->cursor, &text, err, "'%.40s' is no value of %s", text.text,
                             key);

@@ -11,39 +11,45 @@ static const int64_t TIME_MAX_US = INT64_C(253402300799000000); /* the last seco
 
 #define IS(value) (1u << (value))
 
+#define FLAG_OF(key, member, values, says)                                                         \
+    {                                                                                              \
+        key, FLAG, says, offsetof(struct facts, member), values                                    \
+    }
+
 const struct condition_row condition_rows[CONDITION_COUNT] = {
-    [YOUNGER_THAN] = {"younger_than",        DURATION,  "it is too young",                                  NULL,                  0                                           },
-    [INSTALL_SCRIPTS] = {"install_scripts",     FLAG,      "it runs scripts on install",                       "install_scripts",
-                      IS(FACT_YES)                                                                                                                                             },
-    [NEW_INSTALL_SCRIPTS] = {"new_install_scripts", FLAG,
-                      "it runs scripts on install that the last allowed version had not",                   "new_install_scripts", IS(FACT_YES)                                },
-    [SDIST_ONLY] = {"sdist_only",          FLAG,      "it comes as source alone, and runs code to build",
-                      "sdist_only",                                                                                                IS(FACT_YES)                                },
-    [LICENSE_NOT_IN] = {"license_not_in",      LICENSES,  "its licence is not one of those allowed",          NULL,
-                      0                                                                                                                                                        },
-    [LICENSE_IN] = {"license_in",          LICENSES,  "its licence is one of those refused",              NULL,                  0                                           },
-    [DEPRECATED] = {"deprecated",          FLAG,      "it is deprecated",                                 "deprecated",          IS(FACT_YES)                                },
-    [YANKED] = {"yanked",              FLAG,      "it is yanked",                                     "yanked",              IS(FACT_YES)                                },
-    [PRERELEASE] = {"prerelease",          FLAG,      "it is a prerelease",                               NULL,                  0                                           },
-    [LARGER_THAN] = {"larger_than",         SIZE,      "it is too large",                                  NULL,                  0                                           },
-    [NAME] = {"name",                NAMES,     "its name is refused",                              NULL,                  0                                           },
-    [VERSION] = {"version",             VERSIONS,  "its version is refused",                           NULL,                  0                                           },
-    [UPSTREAM] = {"upstream",            UPSTREAMS, "it comes from there",                              NULL,                  0                                           },
-    [SIGNATURE_IS_MISSING] = {"signature_missing",   FLAG,      "its upstream's signature is missing",
-                      "signature",                                                                                                 IS(SIGNATURE_MISSING)                       },
-    [SIGNATURE_IS_INVALID] = {"signature_invalid",   FLAG,      "its upstream's signature is wrong",
-                      "signature",                                                                                                 IS(SIGNATURE_INVALID)                       },
-    [PROVENANCE_IS_MISSING] = {"provenance_missing",  FLAG,      "it has no valid provenance",
-                      "provenance",                                                                                                IS(PROVENANCE_NONE) | IS(PROVENANCE_INVALID)},
-    [TRUST_DOWNGRADE] = {"trust_downgrade",     FLAG,
-                      "it was published with less proof than earlier versions",                             "trust_downgrade",     IS(FACT_YES)                                },
-    [PUBLISHER_CHANGE] = {"publisher_change",    FLAG,
-                      "it was published by somebody else than the version before",                          "publisher_change",    IS(FACT_YES)                                },
-    [BYTES_CHANGED] = {"bytes_changed",       FLAG,      "its bytes are not those that were there first",
-                      "bytes_changed",                                                                                             IS(FACT_YES)                                },
-    [MANIFEST_MISMATCH] = {"manifest_mismatch",   FLAG,
-                      "its listing says other things than its archive",                                     "manifest_mismatch",
-                      IS(FACT_YES)                                                                                                                                             },
+    [YOUNGER_THAN] = {"younger_than",   DURATION,  "it is too young",                         0, 0},
+    [INSTALL_SCRIPTS] =
+        FLAG_OF("install_scripts", install_scripts, IS(FACT_YES), "it runs scripts on install"),
+    [NEW_INSTALL_SCRIPTS] =
+        FLAG_OF("new_install_scripts", new_install_scripts, IS(FACT_YES),
+                "it runs scripts on install that the last allowed version had not"),
+    [SDIST_ONLY] = FLAG_OF("sdist_only", sdist_only, IS(FACT_YES),
+                           "it comes as source alone, and runs code to build"),
+    [LICENSE_NOT_IN] = {"license_not_in", LICENSES,  "its licence is not one of those allowed", 0,
+                      0                                                                           },
+    [LICENSE_IN] = {"license_in",     LICENSES,  "its licence is one of those refused",     0, 0},
+    [DEPRECATED] = FLAG_OF("deprecated", deprecated, IS(FACT_YES), "it is deprecated"),
+    [YANKED] = FLAG_OF("yanked", yanked, IS(FACT_YES), "it is yanked"),
+    [PRERELEASE] = {"prerelease",     FLAG,      "it is a prerelease",                      0, 0},
+    [LARGER_THAN] = {"larger_than",    SIZE,      "it is too large",                         0, 0},
+    [NAME] = {"name",           NAMES,     "its name is refused",                     0, 0},
+    [VERSION] = {"version",        VERSIONS,  "its version is refused",                  0, 0},
+    [UPSTREAM] = {"upstream",       UPSTREAMS, "it comes from there",                     0, 0},
+    [SIGNATURE_IS_MISSING] = FLAG_OF("signature_missing", signature, IS(SIGNATURE_MISSING),
+                                     "its upstream's signature is missing"),
+    [SIGNATURE_IS_INVALID] = FLAG_OF("signature_invalid", signature, IS(SIGNATURE_INVALID),
+                                     "its upstream's signature is wrong"),
+    [PROVENANCE_IS_MISSING] =
+        FLAG_OF("provenance_missing", provenance, IS(PROVENANCE_NONE) | IS(PROVENANCE_INVALID),
+                "it has no valid provenance"),
+    [TRUST_DOWNGRADE] = FLAG_OF("trust_downgrade", trust_downgrade, IS(FACT_YES),
+                                "it was published with less proof than earlier versions"),
+    [PUBLISHER_CHANGE] = FLAG_OF("publisher_change", publisher_change, IS(FACT_YES),
+                                 "it was published by somebody else than the version before"),
+    [BYTES_CHANGED] = FLAG_OF("bytes_changed", bytes_changed, IS(FACT_YES),
+                              "its bytes are not those that were there first"),
+    [MANIFEST_MISMATCH] = FLAG_OF("manifest_mismatch", manifest_mismatch, IS(FACT_YES),
+                                  "its listing says other things than its archive"),
 };
 
 static bool is_grave_kind(enum condition_kind kind)
@@ -57,11 +63,7 @@ static bool flag_holds(enum condition_kind kind, const struct facts *facts)
 
     if (kind == PRERELEASE)
         return facts_is_prerelease(facts);
-    for (size_t i = 0; i < fact_row_count; i++)
-        if (!strcmp(fact_rows[i].key, row->fact))
-            return row->values >> *(const unsigned *)((const char *)facts + fact_rows[i].offset) &
-                   1;
-    return false;
+    return row->values >> *(const unsigned *)((const char *)facts + row->offset) & 1;
 }
 
 static bool license_holds(const struct condition *condition, const struct facts *facts)

@@ -34,8 +34,8 @@ struct condition_row {
     const char *key;
     enum condition_shape shape;
     const char *says; /* what a finding says whose rule says nothing */
-    const char *fact; /* of a flag: the key of fact_rows; NULL: not one of those */
-    unsigned values;  /* which of the fact's values, as a mask */
+    size_t offset;    /* of a flag that is one of fact_rows: its place in struct facts; else 0 */
+    unsigned values;  /* and which of its values, as a mask */
 };
 extern const struct condition_row condition_rows[CONDITION_COUNT];
 
