@@ -3,12 +3,13 @@
 import json
 import os
 import random
+import re
 import subprocess
 
 import pytest
 
 from conformance import conformance
-from packhouse_server import binary
+from packhouse_server import ROOT, binary
 from patience import PATIENCE
 
 DONE, REFUSED, USAGE, ABSENT = 0, 1, 2, 4
@@ -95,3 +96,12 @@ def test_a_starting_set_can_be_printed_and_changed(run, tmp_path, name):
     tested = run("test", "policy.yaml")
     assert tested.returncode == DONE and tested.stdout.count("pass  policy.yaml:") >= 3
     assert run("example", "careless").returncode == USAGE
+
+
+def test_the_page_of_the_language_has_a_policy_and_each_condition(run, tmp_path):
+    page = (ROOT / "docs/policy-language.md").read_text()
+    (tmp_path / "policy.yaml").write_text(re.search(r"^```text\n(.*?)^```$", page, re.M | re.S).group(1))
+    assert run("test", "policy.yaml").stdout.endswith("2 of 2 cases pass.\n")
+    (tmp_path / "policy.yaml").write_text("rules: {a: {hold: {none: true}}}\n")
+    known = run("check", "policy.yaml").stderr.partition("here may stand ")[2].strip().split(", ")
+    assert len(known) == 21 and all(re.search(rf"`{word}\b", page) for word in known)
