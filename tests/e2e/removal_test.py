@@ -2,9 +2,11 @@
 
 import json
 import pathlib
+import time
 
 import pytest
 
+import shapes
 from clients import Failure
 from conformance import conformance
 from index_pages import files_of
@@ -169,6 +171,31 @@ def test_unpublish_of_one_version_leaves_no_dangling_tag(request, server, client
     with pytest.raises(npm.Failure, match="cannot publish over"):
         npm.publish(npm.make_package("hello", "2.0.0"))
     server.verify()
+
+
+@pytest.mark.parametrize("form", ["application/json", "application/vnd.npm.install-v1+json"])
+def test_caches_hear_of_a_removal(server, packhouse, form):
+    """By another ETag, and by `modified`, which pnpm goes by; of what came back too."""
+    for version in ("1.0.0", "1.1.0"):
+        assert server.send(shapes.npm_publish(server.npm, "hello", version)).status == 201
+
+    def read(*headers):
+        return server.get(f"{server.npm}/hello", headers=[("Accept", form), *headers])
+
+    def modified(answer):
+        document = answer.json()
+        return document["modified"] if "modified" in document else document["time"]["modified"]
+
+    seen = [read()]
+    for verb, shown in (("remove", {"1.0.0"}), ("restore", {"1.0.0", "1.1.0"}), ("remove", {"1.0.0"})):
+        time.sleep(0.002)  # times have milliseconds
+        reason = ("--reason", "test") if verb == "remove" else ()
+        packhouse(verb, "npm:hello@1.1.0", "--repo", "acme/main", *reason)
+        last, now = seen[-1], read(("If-None-Match", seen[-1]["ETag"]))
+        assert now.status == 200 and set(now.json()["versions"]) == shown
+        assert now["ETag"] != last["ETag"] and modified(now) > modified(last)
+        seen.append(now)
+        assert read(("If-None-Match", now["ETag"])).status == 304
 
 
 def test_unpublish_of_a_package_takes_it_whole(server, npm):
