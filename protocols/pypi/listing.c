@@ -60,6 +60,7 @@ static enum status add_file(void *context, const struct upstream_file *file, str
     listed->file.yanked = arena_copy(arena, file->yanked);
     listed->file.uploaded = arena_copy(arena, file->uploaded);
     listed->file.metadata_sha256 = arena_copy(arena, file->metadata_sha256);
+    listed->file.provenance = arena_copy(arena, file->provenance);
     if (file->digests.kinds & DIGEST_SHA256)
         digest_hex(file->digests.sha256, SHA256_SIZE, listed->sha256);
     return STATUS_OK;

@@ -2,6 +2,7 @@
 
 #include "protocols/pypi/listing.h"
 #include "protocols/pypi/page.h"
+#include "protocols/pypi/provenance.h"
 #include "protocols/pypi/pypi.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/pypi_version.h"
@@ -49,7 +50,7 @@ static const char *other_digest(const struct digests *digests, char hex[DIGEST_H
     return NULL;
 }
 
-static void add_file(struct page *page, const struct listed_file *listed)
+static void add_file(struct page *page, const struct listed_file *listed, const char *provenance)
 {
     const struct upstream_file *file = &listed->file;
     char hex[DIGEST_HEX_MAX];
@@ -65,6 +66,7 @@ static void add_file(struct page *page, const struct listed_file *listed)
                             .size = file->size,
                             .uploaded = file->uploaded,
                             .yanked = file->yanked,
+                            .provenance = provenance,
                         });
 }
 
@@ -134,7 +136,8 @@ enum status listing_page_render(struct request *req, const struct upstream *upst
     page_begin(&page, out, is_json, &head);
     add_versions(req, &listing, &page);
     for (size_t i = 0; i < listing.count; i++)
-        add_file(&page, &listing.files[i]);
+        add_file(&page, &listing.files[i],
+                 provenance_address(req, upstream, project, &listing.files[i].file));
     page_end(&page);
     *modified_us = document->fetched_us;
     return STATUS_OK;

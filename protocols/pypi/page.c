@@ -80,6 +80,8 @@ static void add_anchor(struct page *page, const struct page_file *file)
         strbuf_format(page->out, " data-size=\"%lld\"", (long long)file->size);
     if (*uploaded)
         add_attribute(page, "data-upload-time", uploaded);
+    if (file->provenance)
+        add_attribute(page, "data-provenance", file->provenance);
     strbuf_char(page->out, '>');
     strbuf_html(page->out, file->name);
     strbuf_text(page->out, "</a><br/>\n");
@@ -128,6 +130,8 @@ static void add_object(struct page *page, const struct page_file *file)
         strbuf_format(page->out, ",\"size\":%lld", (long long)file->size);
     if (*uploaded)
         add_member(page, "upload-time", uploaded);
+    if (file->provenance)
+        add_member(page, "provenance", file->provenance);
 }
 
 static void begin_json(struct page *page, const struct page_head *head)

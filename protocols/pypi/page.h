@@ -44,6 +44,7 @@ struct page_file {
     int64_t uploaded_us;         /* 0: not known */
     const char *uploaded;        /* another index's own words; win */
     const char *yanked;          /* the reason, perhaps ""; NULL: it is not */
+    const char *provenance;      /* PEP 740: where it is, absolute; NULL without */
 };
 
 /* Stands in an address for the digest of a file whose SHA-256 nobody has told. */

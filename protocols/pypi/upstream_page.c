@@ -95,6 +95,8 @@ enum status upstream_raw_end(struct upstream_reading *reading, struct upstream_r
             file->uploaded = read_time(reading->each, file->uploaded);
         if (file->metadata_sha256 && !digest_parse_hex(file->metadata_sha256, sha256, SHA256_SIZE))
             file->metadata_sha256 = NULL;
+        if (file->provenance)
+            file->provenance = url_resolve(reading->each, reading->url, file->provenance);
         reading->out->files++;
         rc = reading->visit(reading->context, file, err);
     } else {

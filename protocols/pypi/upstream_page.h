@@ -18,6 +18,7 @@ struct upstream_file {
     int64_t size;         /* -1: not said */
     bool has_metadata;    /* beside it, as name + ".metadata" */
     const char *metadata_sha256; /* hex; NULL: not said */
+    const char *provenance;      /* PEP 740: where it is, absolute; NULL: not said */
 };
 
 struct upstream_page {

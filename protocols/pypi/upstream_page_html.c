@@ -291,6 +291,7 @@ static void begin_anchor(struct html *html)
     file->requires_python = attribute(html, "data-requires-python");
     file->yanked = attribute(html, "data-yanked");
     file->uploaded = attribute(html, "data-upload-time");
+    file->provenance = attribute(html, "data-provenance");
     file->size = read_size(attribute(html, "data-size"));
     read_fragment(html, link);
     read_metadata(html);

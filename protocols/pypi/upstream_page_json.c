@@ -171,6 +171,8 @@ static enum status read_member(struct walk *walk, struct upstream_raw *raw, stru
         return read_hashes(walk, raw, err);
     if (key_is(walk, "requires-python"))
         return take_text(walk, each, &raw->file.requires_python, err);
+    if (key_is(walk, "provenance"))
+        return take_text(walk, each, &raw->file.provenance, err);
     if (key_is(walk, "upload-time"))
         return take_text(walk, each, &raw->file.uploaded, err);
     if (key_is(walk, "yanked"))

@@ -272,7 +272,7 @@ enum status mirror_ask(struct mirror *mirror, const struct upstream *upstream,
     struct mirror_upstream *home;
     struct arena *arena = NULL;
     struct transfer_request request;
-    const char *headers[4] = {"Accept: application/json"};
+    const char *headers[4] = {"Accept: application/json"}, *url;
     size_t count = 1;
     enum status rc;
 
@@ -285,8 +285,8 @@ enum status mirror_ask(struct mirror *mirror, const struct upstream *upstream,
                   upstream->name);
         goto done;
     }
-    if ((rc = mirror_address(mirror, home, upstream, arena_format(arena, "%s%s", upstream->url, question->path),
-                             arena, &request, err)))
+    url = question->url ? question->url : arena_format(arena, "%s%s", upstream->url, question->path);
+    if ((rc = mirror_address(mirror, home, upstream, url, arena, &request, err)))
         goto done;
     if (question->content_type)
         headers[count++] = arena_format(arena, "Content-Type: %s", question->content_type);
@@ -302,7 +302,7 @@ enum status mirror_ask(struct mirror *mirror, const struct upstream *upstream,
     home->stats.requests++;
     pthread_mutex_unlock(&mirror->lock);
     rc = fetcher_get(mirror->options.fetcher, &request, out, code, err);
-    mirror_count_end(mirror, home, rc ? 0 : (int64_t)out->length, question->path, NULL, rc, err);
+    mirror_count_end(mirror, home, rc ? 0 : (int64_t)out->length, question->path ? question->path : url, NULL, rc, err);
 done:
     arena_free(arena);
     mirror_leave(mirror);

@@ -146,6 +146,7 @@ void mirror_file_close(struct mirror_file *file);
  * its breaker and credential are used. path begins with a slash. */
 struct mirror_question {
     const char *method, *path, *content_type; /* NULL: GET without a body */
+    const char *url; /* absolute, of the upstream's own host, in place of path; NULL: below its URL */
     const void *body;
     size_t body_length;
     bool is_gzip; /* the body is */

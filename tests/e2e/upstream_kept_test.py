@@ -249,3 +249,54 @@ def test_npm_attestations_are_there_while_their_upstream_is_not(new_server, upst
         assert server.get(path).body == first.body
     assert len(upstream.asked("*/attestations/*")) == 2, "once it was right"
     server.verify()
+
+
+PROVENANCE = {"version": 1, "attestation_bundles": [{"publisher": {"kind": "GitHub"}, "attestations": [{"version": 1}]}]}
+HOME = "https://packages.example"
+
+
+@pytest.mark.parametrize("forms", [("json",), ("html",)])
+def test_provenance_is_at_our_address_and_there_while_its_upstream_is_not(new_server, upstream, forms):
+    """PEP 740. The address is absolute and https; what is elsewhere than on the index itself is not told on."""
+    upstream.pypi.forms = forms
+    made = upstream.pypi.add(packages.wheel("attested", "1.0"), provenance=PROVENANCE)
+    upstream.pypi.add(packages.wheel("attested", "2.0"))
+    upstream.pypi.add(packages.wheel("attested", "3.0"), provenance=PROVENANCE,
+                      provenance_url="https://elsewhere.example/provenance")
+    server = new_server(settings={**SETTINGS, "PACKHOUSE_PUBLIC_URL": HOME})
+    attach(server, "pypi", upstream.pypi_url)
+    page = server.get(f"{server.pypi}/simple/attested/", headers=[("Accept", index_pages.JSON)]).json()
+    told = {file["filename"]: file.get("provenance") for file in page["files"]}
+    path = f"{server.pypi}/integrity/attested/1.0/{made.filename}/provenance"
+    assert told == {made.filename: HOME + path, "attested-2.0-py3-none-any.whl": None,
+                    "attested-3.0-py3-none-any.whl": None}
+    html = server.get(f"{server.pypi}/simple/attested/", headers=[("Accept", index_pages.HTML)])
+    assert html.body.count(b"data-provenance=") == 1 and f'data-provenance="{HOME}{path}"'.encode() in html.body
+    lie = upstream.lie("*/provenance", lies.edited(lambda document: {"attestation_bundles": 1}))
+    assert server.get(path).status == 502
+    lie.stop()
+    first = server.get(path)
+    assert first.status == 200 and first.json() == PROVENANCE
+    assert first["Content-Type"] == "application/vnd.pypi.integrity.v1+json"
+    assert server.get(path, headers=[("Accept", "application/json")])["Content-Type"] == "application/json"
+    assert server.get(path, headers=[("Accept", "text/html")]).status == 406
+    for absent in (path.replace("1.0", "2.0"), path.replace("/1.0/", "/1.1/"), path.replace("1.0", "3.0"),
+                   path.replace("attested", "absent")):
+        assert server.get(absent).status == 404, absent
+    for state in ("up", "down"):
+        upstream.go(state)
+        assert server.get(path).body == first.body
+        server.restart()
+        assert server.get(path).body == first.body
+    assert len(upstream.asked("*/provenance")) == 2, "once it was right"
+    assert server.get(path, token=None).status == 401
+    server.verify()
+
+
+def test_without_https_of_our_own_no_provenance_is_told_on(new_server, upstream):
+    made = upstream.pypi.add(packages.wheel("attested", "1.0"), provenance=PROVENANCE)
+    server = new_server(settings=SETTINGS)
+    attach(server, "pypi", upstream.pypi_url)
+    page = server.get(f"{server.pypi}/simple/attested/", headers=[("Accept", index_pages.JSON)]).json()
+    assert [file["filename"] for file in page["files"]] == [made.filename]
+    assert "provenance" not in page["files"][0]

@@ -35,6 +35,7 @@ THERE = {
 # Of these there is none on a server without upstreams.
 EMPTY = {"/npm/:org/:repo/-/npm/v1/keys", "/npm/:org/:repo/-/npm/v1/attestations/:package",
          "/npm/:org/:repo/npm/:org_again/:repo_again/-/npm/v1/attestations/:package",
+         "/pypi/:org/:repo/integrity/:package/:version/:file/provenance",
          "/api/v1/orgs/:org/requests/:id"}
 # In these mounts a package's files are called otherwise.
 THERE_IN = {

@@ -223,8 +223,11 @@ class IndexFile:
         self.dist, self.body, self.filename = dist, BytesBody(dist.content), dist.filename
         self.yanked, self.requires_python = more.get("yanked", False), more.get("requires_python")
         self.upload_time = more.get("upload_time", "2020-01-01T00:00:00.000000Z")
+        self.provenance = more.get("provenance")  # PEP 740
+        self.provenance_path = f"{index.base}/integrity/{dist.name}/{dist.version}/{dist.filename}/provenance"
         self.path = f"{index.base}/files/{dist.sha256[:2]}/{dist.sha256[2:12]}/{dist.filename}"
         self.url = index.upstream.url + self.path
+        self.provenance_url = more.get("provenance_url", index.upstream.url + self.provenance_path)
         self.digests = {name: digest_of(self.body, name).hexdigest() for name in ("md5", "sha256")}
         self.metadata_sha256 = hashlib.sha256(dist.metadata).hexdigest() if dist.filetype == "bdist_wheel" else None
 
@@ -243,7 +246,7 @@ class PythonIndex:
         self.absolute_urls = True
 
     def add(self, dist, **more):
-        """more: yanked (True or a reason), requires_python, upload_time."""
+        """more: yanked (True or a reason), requires_python, upload_time, provenance (a document)."""
         self.serial += 1
         made = IndexFile(self, dist, more)
         self.projects.setdefault(normalize(dist.name), {})[dist.filename] = made
@@ -297,6 +300,8 @@ class PythonIndex:
             made["upload-time"] = file.upload_time
         if self.sidecars and file.metadata_sha256:
             made["core-metadata"] = made["data-dist-info-metadata"] = {"sha256": file.metadata_sha256}
+        if file.provenance:
+            made["provenance"] = file.provenance_url
         return made
 
     def anchor(self, file):
@@ -308,6 +313,8 @@ class PythonIndex:
             attributes["data-yanked"] = file.yanked if isinstance(file.yanked, str) else ""
         if self.sidecars and file.metadata_sha256:
             attributes["data-core-metadata"] = attributes["data-dist-info-metadata"] = f"sha256={file.metadata_sha256}"
+        if file.provenance:
+            attributes["data-provenance"] = file.provenance_url
         written = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
         return f"<a {written}>{file.filename}</a><br>\n"
 
@@ -319,6 +326,10 @@ class PythonIndex:
             return self.file(path)
         if path == "/simple/":
             return self.root(request)
+        if path.startswith("/integrity/"):
+            found = [file for files in self.projects.values() for file in files.values()
+                     if file.provenance and file.provenance_path == request.path]
+            return json_answer(found[0].provenance) if found else not_found()
         match = re.fullmatch(r"/simple/([^/]+)(/?)", path)
         if not match:
             return Answer(404, b"not found\n", "text/plain")
