@@ -2,12 +2,11 @@
  * ["name@version", "URL of the tarball, if it is not the usual one", {…}, "sha512-…"]. */
 #include "protocols/lockfile/reading.h"
 
-#include "storage/memory/strbuf.h"
-
 #include <ctype.h>
 #include <string.h>
 
-/* The end of the string or comment that begins at from; from, if there is none. */
+/* The end of the string or comment that begins at from, which is the text's where it has none;
+ * from, if it is neither. */
 static size_t past(const char *text, size_t length, size_t from)
 {
     size_t at = from + 1;
@@ -21,12 +20,12 @@ static size_t past(const char *text, size_t length, size_t from)
         return from;
     if (text[at] == '/')
         return from + strcspn(text + from, "\n");
-    if (text[at] == '*') {
-        const char *end = strstr(text + at + 1, "*/");
-
-        return end ? (size_t)(end - text) + 2 : from;
-    }
-    return from;
+    if (text[at] != '*')
+        return from;
+    for (at++; at + 1 < length; at++)
+        if (text[at] == '*' && text[at + 1] == '/')
+            return at + 2;
+    return length;
 }
 
 /* Blanks out what JSON has not, so that every byte stays where it was. */

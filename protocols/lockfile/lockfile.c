@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { TEXT_MAX = 1 << 20 };
+
 static const struct {
     const char *name;
     enum lockfile_kind kind;
@@ -111,8 +113,10 @@ enum status lockfile_read(enum lockfile_kind kind, const char *name, const char 
         return fail(err, STATUS_TOO_LARGE, "lockfile-too-large", "%s is larger than %d MiB", name,
                     LOCKFILE_BYTES_MAX >> 20);
     reading.arena = arena_new();
+    strbuf_init(&reading.scratch, NULL, TEXT_MAX);
     if (!(rc = check_text(&reading, err)))
         rc = read_kind(kind, &reading, err);
+    strbuf_free(&reading.scratch);
     arena_free(reading.arena);
     return rc;
 }

@@ -2,8 +2,6 @@
  * table of "packages" by their folders, version 2 both. */
 #include "protocols/lockfile/reading.h"
 
-#include "storage/memory/strbuf.h"
-
 #include <string.h>
 
 /* What is read of one package. */
@@ -33,7 +31,7 @@ static enum status read_fields(struct reading *reading, struct json_cursor *curs
     enum status rc;
 
     *out = (struct npm_fields){0};
-    strbuf_init(&key, reading->arena, LOCKFILE_BYTES_MAX);
+    strbuf_init(&key, NULL, LOCKFILE_BYTES_MAX);
     if ((rc = json_enter(cursor, TOKEN_OBJECT, err)))
         return rc;
     out->line = reading_line(reading, (size_t)cursor->range.start);
@@ -54,6 +52,7 @@ static enum status read_fields(struct reading *reading, struct json_cursor *curs
             rc = read_tree(reading, cursor, err);
         else
             rc = json_skip_value(cursor, err);
+    strbuf_free(&key);
     return rc;
 }
 
@@ -83,10 +82,11 @@ static enum status read_tree(struct reading *reading, struct json_cursor *cursor
     struct strbuf key;
     enum status rc = json_enter(cursor, TOKEN_OBJECT, err);
 
-    strbuf_init(&key, reading->arena, LOCKFILE_BYTES_MAX);
+    strbuf_init(&key, NULL, LOCKFILE_BYTES_MAX);
     while (!rc && !(rc = json_next_key(cursor, &key, err)) && cursor->kind == TOKEN_KEY)
         if (!(rc = read_fields(reading, cursor, true, &fields, err)))
             rc = tell(reading, key.data, &fields, err);
+    strbuf_free(&key);
     return rc;
 }
 

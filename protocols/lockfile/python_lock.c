@@ -172,7 +172,8 @@ static void take_member(struct python_reading *python, enum member member,
                         const struct toml_item *item)
 {
     struct python_file *file = python->file_count ? &python->files[python->file_count - 1] : NULL;
-    const char *text = item->text;
+    const char *text =
+        item->text ? reading_copy(python->reading, item->text, strlen(item->text)) : NULL;
 
     switch (member) {
     case NAME: python->name = text; break;

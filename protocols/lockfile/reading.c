@@ -1,12 +1,10 @@
 #include "protocols/lockfile/reading.h"
 
-#include "storage/memory/strbuf.h"
-
 #include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 214, VERSION_MAX_BYTES = 256, TEXT_MAX = 64 << 10 };
+enum { NAME_MAX_BYTES = 214, VERSION_MAX_BYTES = 256 };
 
 size_t reading_line(struct reading *reading, size_t offset)
 {
@@ -198,7 +196,6 @@ void reading_place(struct lockfile_entry *entry, size_t start, size_t end, bool 
 enum status reading_json_text(struct reading *reading, struct json_cursor *cursor, const char **out,
                               struct json_range *range, struct error *err)
 {
-    struct strbuf text;
     enum token_kind kind;
     enum status rc;
 
@@ -207,9 +204,9 @@ enum status reading_json_text(struct reading *reading, struct json_cursor *curso
         return rc;
     if (kind != TOKEN_STRING)
         return json_skip_value(cursor, err);
-    strbuf_init(&text, reading->arena, TEXT_MAX);
-    if (!(rc = json_take_string(cursor, &text, err)))
-        *out = text.data;
+    strbuf_clear(&reading->scratch);
+    if (!(rc = json_take_string(cursor, &reading->scratch, err)))
+        *out = reading_copy(reading, reading->scratch.data, reading->scratch.length);
     if (range)
         *range = cursor->range;
     return rc;

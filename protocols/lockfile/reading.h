@@ -3,6 +3,7 @@
 #include "protocols/lockfile/lockfile.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/json_cursor.h"
+#include "storage/memory/strbuf.h"
 
 struct yaml_text;
 
@@ -11,7 +12,8 @@ struct reading {
     size_t length;
     lockfile_visit visit;
     void *context;
-    struct arena *arena; /* of what is read between two reading_forget() */
+    struct arena *arena;   /* of what is read between two reading_forget() */
+    struct strbuf scratch; /* for one text: a lockfile may have millions of small ones */
     size_t told;
     size_t line, line_offset; /* the line of an offset, for the next question */
 };

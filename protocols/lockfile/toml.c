@@ -1,11 +1,9 @@
 #include "protocols/lockfile/toml.h"
 
-#include "storage/memory/strbuf.h"
-
 #include <ctype.h>
 #include <string.h>
 
-enum { PATH_MAX_BYTES = 2048, VALUES_DEEP_MAX = 64, STRING_MAX = 1 << 20 };
+enum { PATH_MAX_BYTES = 2048, VALUES_DEEP_MAX = 64 };
 
 struct toml {
     struct reading *reading;
@@ -108,16 +106,16 @@ static bool skip_line_end(struct toml *toml)
     return true;
 }
 
-/* The quote is at toml->at. */
+/* The quote is at toml->at. The text is good until the next one. */
 static enum status take_string(struct toml *toml, const char **out, struct error *err)
 {
     char quote = *toml->at;
     const char delimiter[] = {quote, quote, quote, '\0'};
     bool is_long = !strncmp(toml->at, delimiter, 3);
-    struct strbuf text;
+    struct strbuf *text = &toml->reading->scratch;
     enum status rc;
 
-    strbuf_init(&text, toml->reading->arena, STRING_MAX);
+    strbuf_clear(text);
     toml->at += is_long ? 3 : 1;
     if (is_long)
         toml->at += *toml->at == '\n' ? 1 : !strncmp(toml->at, "\r\n", 2) ? 2 : 0;
@@ -125,7 +123,7 @@ static enum status take_string(struct toml *toml, const char **out, struct error
         if (is_long && !strncmp(toml->at, delimiter, 3)) {
             /* Up to two more quotes belong to the text: """"x"""". */
             for (int i = 0; i < 2 && toml->at[3] == quote; i++, toml->at++)
-                strbuf_char(&text, quote);
+                strbuf_char(text, quote);
             break;
         }
         if (!is_long && *toml->at == quote)
@@ -136,15 +134,15 @@ static enum status take_string(struct toml *toml, const char **out, struct error
             return broken(toml, err, "a string has a control character");
         if (*toml->at == '\\' && quote == '"') {
             toml->at++;
-            if (!(is_long && skip_line_end(toml)) && (rc = take_escape(toml, &text, err)))
+            if (!(is_long && skip_line_end(toml)) && (rc = take_escape(toml, text, err)))
                 return rc;
         } else {
-            strbuf_char(&text, *toml->at++);
+            strbuf_char(text, *toml->at++);
         }
     }
     toml->at += is_long ? 3 : 1;
-    *out = text.data;
-    return strbuf_failed(&text) ? broken(toml, err, "a string is longer than 1 MiB") : STATUS_OK;
+    *out = text->data;
+    return strbuf_failed(text) ? broken(toml, err, "a string is longer than 1 MiB") : STATUS_OK;
 }
 
 static enum status add_key(struct toml *toml, const char *key, size_t length, struct error *err)

@@ -9,7 +9,7 @@ struct toml_item {
      * the array's path, so package = [{name = "x"}] and [[package]] read alike. */
     const char *path;
     bool is_element;   /* a table in an array begins, whose values are told next */
-    const char *text;  /* a string, decoded; NULL for values that are none */
+    const char *text;  /* a string, decoded, during the visit; NULL for other values */
     size_t start, end; /* the value's bytes, quotes included */
 };
 
