@@ -12,7 +12,9 @@ struct policy;
 enum {
     POLICY_TEXT_MAX = 1 << 20,
     POLICY_RULES_MAX = 200,
-    POLICY_LIST_MAX = 20000, /* entries of one list, such as approved */
+    POLICY_NAMES_MAX = 20000, /* names in one list, such as approved, of which */
+    POLICY_STARS_MAX = 300,   /* may have stars: each is looked at for each version */
+    POLICY_LIST_MAX = 300,    /* entries of other lists */
     POLICY_CASES_MAX = 1000,
     POLICY_RULE_NAME_MAX = 40,
 };

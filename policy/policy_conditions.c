@@ -137,8 +137,12 @@ static enum status take_value(struct condition_list *list, enum condition_kind k
 {
     const struct condition_row *row = &condition_rows[kind];
     struct policy_reader *reader = list->reader;
+    enum yaml_kind shape;
+    size_t line;
     enum status rc;
 
+    if ((rc = yaml_peek(reader->cursor, &shape, &line, err)))
+        return rc;
     list->one = &list->conditions[kind];
     list->one->kind = kind;
     list->items = (struct pointers){0};
@@ -146,18 +150,17 @@ static enum status take_value(struct condition_list *list, enum condition_kind k
     case DURATION:
     case SIZE: return take_quantity(reader, row->shape, &list->one->quantity, err);
     case FLAG: return take_flag(reader, row->key, err);
-    case LICENSES: rc = take_list(reader, row->key, add_license, list, err); break;
-    case NAMES: rc = take_list(reader, row->key, add_name, list, err); break;
-    case VERSIONS: rc = take_list(reader, row->key, add_version, list, err); break;
-    default: rc = take_list(reader, row->key, add_upstream, list, err); break;
+    case LICENSES: rc = take_list(reader, row->key, POLICY_LIST_MAX, add_license, list, err); break;
+    case NAMES: rc = take_list(reader, row->key, POLICY_NAMES_MAX, add_name, list, err); break;
+    case VERSIONS: rc = take_list(reader, row->key, POLICY_LIST_MAX, add_version, list, err); break;
+    default: rc = take_list(reader, row->key, POLICY_LIST_MAX, add_upstream, list, err); break;
     }
     if (rc)
         return rc;
     list->one->count = list->items.count;
     if (row->shape == NAMES)
-        pattern_set_init(&list->one->names, (const struct package_pattern **)list->items.items,
-                         list->items.count);
-    else if (row->shape == VERSIONS)
+        return make_set(reader, row->key, line, &list->items, &list->one->names, err);
+    if (row->shape == VERSIONS)
         keep_versions(list);
     else
         list->one->list = (const char *const *)list->items.items;

@@ -75,7 +75,7 @@ enum status take_word(struct policy_reader *reader, const char *key, const char 
     return STATUS_OK;
 }
 
-enum status take_list(struct policy_reader *reader, const char *key,
+enum status take_list(struct policy_reader *reader, const char *key, size_t max,
                       enum status (*add)(struct policy_reader *reader, const struct yaml_text *text,
                                          void *context, struct error *err),
                       void *context, struct error *err)
@@ -99,9 +99,9 @@ enum status take_list(struct policy_reader *reader, const char *key,
         if ((rc = yaml_take_text(reader->cursor, &text, err)) ||
             (rc = add(reader, &text, context, err)))
             return rc;
-        if (++count > POLICY_LIST_MAX)
-            return yaml_fail_at(reader->cursor, &text, err, "%s has more than %d entries", key,
-                                POLICY_LIST_MAX);
+        if (++count > max)
+            return yaml_fail_at(reader->cursor, &text, err, "%s has more than %zu entries", key,
+                                max);
     }
     if (!rc && !count)
         return yaml_fail(reader->cursor, line, err, "%s is an empty list", key);
@@ -142,15 +142,28 @@ static enum status add_pattern(struct policy_reader *reader, const struct yaml_t
     return STATUS_OK;
 }
 
+enum status make_set(struct policy_reader *reader, const char *key, size_t line,
+                     struct pointers *list, struct pattern_set *out, struct error *err)
+{
+    pattern_set_init(out, (const struct package_pattern **)list->items, list->count);
+    if (out->starred_count > POLICY_STARS_MAX)
+        return yaml_fail(reader->cursor, line, err, "%s has more than %d names with stars", key,
+                         POLICY_STARS_MAX);
+    return STATUS_OK;
+}
+
 enum status take_patterns(struct policy_reader *reader, const char *key, struct pattern_set *out,
                           struct error *err)
 {
     struct pointers list = {0};
+    enum yaml_kind kind;
+    size_t line;
     enum status rc;
 
-    if (!(rc = take_list(reader, key, add_pattern, &list, err)))
-        pattern_set_init(out, (const struct package_pattern **)list.items, list.count);
-    return rc;
+    if ((rc = yaml_peek(reader->cursor, &kind, &line, err)) ||
+        (rc = take_list(reader, key, POLICY_NAMES_MAX, add_pattern, &list, err)))
+        return rc;
+    return make_set(reader, key, line, &list, out, err);
 }
 
 static enum status take_say(struct policy_reader *reader, struct rule *rule, struct error *err)

@@ -26,13 +26,16 @@ enum status take_key(struct policy_reader *reader, const char *const *keys, unsi
 enum status take_word(struct policy_reader *reader, const char *key, const char *const *words,
                       size_t *index, struct error *err);
 /* Takes a text, or a list of at least one: each goes to add. */
-enum status take_list(struct policy_reader *reader, const char *key,
+enum status take_list(struct policy_reader *reader, const char *key, size_t max,
                       enum status (*add)(struct policy_reader *reader, const struct yaml_text *text,
                                          void *context, struct error *err),
                       void *context, struct error *err);
 /* Takes a duration above 0, in microseconds, or a size above 0. */
 enum status take_quantity(struct policy_reader *reader, enum condition_shape shape, int64_t *out,
                           struct error *err);
+/* The set of a list that began at the line. */
+enum status make_set(struct policy_reader *reader, const char *key, size_t line,
+                     struct pointers *list, struct pattern_set *out, struct error *err);
 /* Takes patterns, such as approved and except have. */
 enum status take_patterns(struct policy_reader *reader, const char *key, struct pattern_set *out,
                           struct error *err);

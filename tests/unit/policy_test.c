@@ -207,6 +207,20 @@ static void a_policy_has_limits(void **state)
     length += (size_t)snprintf(text + length, sizeof text - length, "  more: {hold: {yanked: true}}\n");
     assert_int_equal(policy_read("p.yaml", text, length, &policy, &err), STATUS_UNPROCESSABLE);
     assert_non_null(strstr(err.message, "more than 200 rules"));
+    length = (size_t)snprintf(text, sizeof text, "rules: {a: {hold: {license_in: [");
+    for (int i = 0; i <= POLICY_LIST_MAX; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "L-%d, ", i);
+    length += (size_t)snprintf(text + length, sizeof text - length, "]}}}\n");
+    assert_int_equal(policy_read("p.yaml", text, length, &policy, &err), STATUS_UNPROCESSABLE);
+    assert_non_null(strstr(err.message, "license_in has more than 300 entries"));
+    length = (size_t)snprintf(text, sizeof text, "approved: [");
+    for (int i = 0; i < 2 * POLICY_STARS_MAX; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "\"npm:a%d%s\", ", i, i % 2 ? "" : "*");
+    snprintf(text + length, sizeof text - length, "]\n");
+    policy_free(read_policy(text));
+    snprintf(text + length, sizeof text - length, "\"pypi:*\"]\n");
+    assert_int_equal(policy_read("p.yaml", text, strlen(text), &policy, &err), STATUS_UNPROCESSABLE);
+    assert_string_equal(err.message, "p.yaml:1: approved has more than 300 names with stars");
     memset(text, '#', sizeof text);
     assert_int_equal(policy_read("p.yaml", text, sizeof text, &policy, &err), STATUS_UNPROCESSABLE);
     assert_non_null(strstr(err.message, "at most 1048576 bytes"));
