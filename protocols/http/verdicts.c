@@ -51,6 +51,7 @@ struct taking {
     const struct verdict_format *how;
     const struct upstream *upstream;
     const char *name, *name_norm, *name_fold;
+    const struct read_document *known;
     const struct org_homes *homes;
     struct arena *arena;
     struct facts_list facts, unlisted;
@@ -208,11 +209,13 @@ static enum status gather(struct taking *taking, const struct mirror_document *d
                           struct error *err)
 {
     struct catalog *catalog = taking->req->service->catalog;
+    bool is_known = taking->known && taking->known->document->generation == document->generation;
+    const void *read = is_known ? taking->known->read : NULL;
     enum format format = taking->how->format;
     int64_t org_id = taking->upstream->org_id;
     enum status rc;
 
-    if ((rc = taking->how->list(taking->req, taking->upstream, document, taking->name,
+    if ((rc = taking->how->list(taking->req, taking->upstream, document, taking->name, read,
                                 &taking->facts, err)))
         return rc;
     taking->by_file = in_order(taking, compare_files);
@@ -360,10 +363,15 @@ static struct document_key key_of(struct request *req, const struct verdict_form
 /* The verdicts as text; NULL, and success, without a policy. */
 static enum status get_text(struct request *req, const struct verdict_format *how,
                             const struct upstream *upstream, const char *name,
-                            const char *name_norm, const struct document **out, struct error *err)
+                            const char *name_norm, const struct read_document *known,
+                            const struct document **out, struct error *err)
 {
-    struct taking taking = {
-        .req = req, .how = how, .upstream = upstream, .name = name, .name_norm = name_norm};
+    struct taking taking = {.req = req,
+                            .how = how,
+                            .upstream = upstream,
+                            .name = name,
+                            .name_norm = name_norm,
+                            .known = known};
     struct document_cache *cache = req->service->documents;
     struct document_key key = key_of(req, how, name_norm);
     enum status rc;
@@ -457,8 +465,8 @@ static void read_lines(const char *text, struct arena *arena, struct package_ver
 
 enum status package_verdicts_get(struct request *req, const struct verdict_format *how,
                                  const struct upstream *upstream, const char *name,
-                                 const char *name_norm, struct package_verdicts *out,
-                                 struct error *err)
+                                 const char *name_norm, const struct read_document *known,
+                                 struct package_verdicts *out, struct error *err)
 {
     const struct document *document;
     const char *text;
@@ -466,7 +474,7 @@ enum status package_verdicts_get(struct request *req, const struct verdict_forma
     enum status rc;
 
     *out = (struct package_verdicts){0};
-    if ((rc = get_text(req, how, upstream, name, name_norm, &document, err)) || !document)
+    if ((rc = get_text(req, how, upstream, name, name_norm, known, &document, err)) || !document)
         return rc;
     if (!(rc = plain_text(document, &text, &heap, err)))
         read_lines(text, req->arena, out);
@@ -539,7 +547,8 @@ static enum status find_verdict(struct request *req, const struct verdict_format
     enum status rc;
 
     *found = false;
-    if ((rc = get_text(req, how, upstream, name, name_norm, &document, &req->error)) || !document)
+    if ((rc = get_text(req, how, upstream, name, name_norm, NULL, &document, &req->error)) ||
+        !document)
         return rc;
     if (!(rc = plain_text(document, &text, &heap, &req->error)))
         *found = find_line(text, file, req->arena, out);

@@ -24,10 +24,17 @@ struct facts *facts_list_add(struct facts_list *list); /* zeroed; good until the
 struct verdict_format {
     enum format format;
     int kind; /* enum document_kind of its verdicts */
-    /* What the document says of its files; facts from elsewhere are added by the caller. */
+    /* What the document says of its files; facts from elsewhere are added by the caller. read: what
+     * the format made of this document already; NULL: nothing. */
     enum status (*list)(struct request *req, const struct upstream *upstream,
-                        const struct mirror_document *document, const char *name,
+                        const struct mirror_document *document, const char *name, const void *read,
                         struct facts_list *out, struct error *err);
+};
+
+/* A document that the asker has read already, so that it need not be read again. */
+struct read_document {
+    const struct mirror_document *document;
+    const void *read;
 };
 
 struct file_verdict {
@@ -53,11 +60,11 @@ struct package_verdicts {
 /* Whether the org has a policy: without one nothing needs to be asked. */
 enum status policy_is_set(struct request *req, bool *out, struct error *err);
 
-/* The verdicts of a package of this upstream. */
+/* The verdicts of a package of this upstream. known NULL: nothing is read yet. */
 enum status package_verdicts_get(struct request *req, const struct verdict_format *how,
                                  const struct upstream *upstream, const char *name,
-                                 const char *name_norm, struct package_verdicts *out,
-                                 struct error *err);
+                                 const char *name_norm, const struct read_document *known,
+                                 struct package_verdicts *out, struct error *err);
 /* NULL where there is no such file. */
 const struct file_verdict *package_verdicts_find(const struct package_verdicts *verdicts,
                                                  const char *file);

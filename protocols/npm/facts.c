@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The members of a manifest that facts are made of. */
+/* The members of a manifest that facts are made of: of those that come twice, the last. */
 struct members {
     struct npm_value license, licenses, has_install_script, scripts, gypfile, deprecated, user,
         dist;
@@ -150,8 +150,8 @@ static enum status add_version(void *context, const struct npm_entry *version,
     struct facts *added;
     enum status rc;
 
-    if ((rc = npm_each_last_member(listing->manifest, listing->manifest_length, see_member,
-                                   &members, err)))
+    if ((rc = npm_each_member(listing->manifest, listing->manifest_length, see_member, &members,
+                              err)))
         return rc;
     added = facts_list_add(facts->out);
     added->format = FORMAT_NPM;
@@ -177,18 +177,19 @@ static void forget_signatures(struct facts_list *list)
 
 static enum status list_facts(struct request *req, const struct upstream *upstream,
                               const struct mirror_document *document, const char *name,
-                              struct facts_list *out, struct error *err)
+                              const void *read, struct facts_list *out, struct error *err)
 {
     struct npm_upstream_packument packument;
-    struct listing_facts facts = {.upstream = upstream, .packument = &packument, .out = out};
+    struct listing_facts facts = {
+        .upstream = upstream, .packument = read ? read : &packument, .out = out};
     struct reader *reader;
     enum status rc;
 
-    if ((rc = npm_upstream_open_unjudged(req, upstream, document, name, out->arena, &packument,
-                                         err)) ||
+    if ((!read && (rc = npm_upstream_open_unjudged(req, upstream, document, name, out->arena,
+                                                   &packument, err))) ||
         (rc = mirror_read_document(document, &reader, err)))
         return rc;
-    rc = npm_upstream_each(&packument, reader, add_version, &facts, err);
+    rc = npm_upstream_each(facts.packument, reader, add_version, &facts, err);
     reader_close(reader);
     if (!rc && !(facts.any_is_signed && npm_known_keys(req, upstream).text))
         forget_signatures(out);

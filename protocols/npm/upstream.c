@@ -116,10 +116,12 @@ enum status npm_upstream_open(struct request *req, const struct upstream *upstre
                               struct npm_upstream_packument *out, struct package_verdicts *verdicts,
                               struct error *err)
 {
+    const struct read_document known = {document, out};
     enum status rc;
 
     if ((rc = npm_upstream_open_unjudged(req, upstream, document, name, req->arena, out, err)) ||
-        (rc = package_verdicts_get(req, &npm_verdict_format, upstream, name, name, verdicts, err)))
+        (rc = package_verdicts_get(req, &npm_verdict_format, upstream, name, name, &known, verdicts,
+                                   err)))
         return rc;
     if (verdicts->list)
         hold_back(out, verdicts, req->arena);

@@ -64,13 +64,18 @@ static void add_file(const struct listing *listing, const struct listed_file *li
 
 static enum status list_facts(struct request *req, const struct upstream *upstream,
                               const struct mirror_document *document, const char *name,
-                              struct facts_list *out, struct error *err)
+                              const void *read, struct facts_list *out, struct error *err)
 {
-    struct listing listing;
-    enum status rc = listing_read(req, upstream, document, name, NULL, &listing, err);
+    const struct listing *listing = read;
+    struct listing own;
+    enum status rc = STATUS_OK;
 
-    for (size_t i = 0; !rc && i < listing.count; i++)
-        add_file(&listing, &listing.files[i], name, upstream, out);
+    if (!listing) {
+        listing = &own;
+        rc = listing_read(req, upstream, document, name, NULL, &own, err);
+    }
+    for (size_t i = 0; !rc && i < listing->count; i++)
+        add_file(listing, &listing->files[i], name, upstream, out);
     return rc;
 }
 

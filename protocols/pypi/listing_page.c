@@ -112,12 +112,13 @@ enum status listing_page_render(struct request *req, const struct upstream *upst
     struct page_head head = {.project = project};
     struct package_verdicts verdicts;
     struct listing listing;
+    const struct read_document known = {document, &listing};
     struct page page;
     enum status rc;
 
     if ((rc = listing_read(req, upstream, document, project, NULL, &listing, err)) ||
-        (rc = package_verdicts_get(req, &pypi_verdict_format, upstream, project, project, &verdicts,
-                                   err)))
+        (rc = package_verdicts_get(req, &pypi_verdict_format, upstream, project, project, &known,
+                                   &verdicts, err)))
         return rc;
     *ends_us = verdicts.changes_us;
     if (verdicts.list && !apply_verdicts(&listing, &verdicts)) {
