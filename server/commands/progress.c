@@ -53,6 +53,10 @@ void progress_show(struct progress *progress, size_t done, int64_t bytes)
         return;
     progress_size(bytes, size);
     if (progress->is_terminal) {
+        if (progress->is_drawn && progress->drawn == done && progress->drawn_bytes == bytes)
+            return;
+        progress->drawn = done;
+        progress->drawn_bytes = bytes;
         draw(progress, done, size);
         return;
     }

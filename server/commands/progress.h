@@ -11,6 +11,8 @@ struct progress {
     const char *things;  /* "packages" */
     size_t total, tenth; /* tenth: told last */
     bool is_terminal, is_drawn;
+    size_t drawn; /* packages and bytes that the bar shows */
+    int64_t drawn_bytes;
 };
 
 /* A terminal that cannot move its cursor (TERM=dumb) counts as none. */

@@ -248,21 +248,26 @@ def test_what_would_meet_every_package_ends_it(pulling, warm):
         assert warm(pulling, "package-lock.json", "--jobs", wrong).returncode == USAGE
 
 
-def test_a_terminal_sees_a_bar_and_a_log_sees_lines(pulling, warm):
-    warm.write("package-lock.json", npm_lock("outside@1.0.0", "@far/scoped@1.0.0", "needs-outside@1.0.0"))
-    ours, theirs = pty.openpty()
-    done = subprocess.run([binary(), "warm", "package-lock.json"], cwd=warm.folder, stdout=subprocess.PIPE, text=True,
-                          stdin=subprocess.DEVNULL, stderr=theirs, timeout=PATIENCE,
-                          env=warm.environment(pulling, TERM="xterm"))
-    os.close(theirs)
+def read_all(terminal):
+    """Until nobody has it open any more, which Linux calls an error."""
     seen = b""
     try:
-        while piece := os.read(ours, 1 << 16):
+        while piece := os.read(terminal, 1 << 16):
             seen += piece
     except OSError:
         pass
+    return seen
+
+
+def test_a_terminal_sees_a_bar_and_a_log_sees_lines(pulling, warm):
+    warm.write("package-lock.json", npm_lock("outside@1.0.0", "@far/scoped@1.0.0", "needs-outside@1.0.0"))
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([binary(), "warm", "package-lock.json"], cwd=warm.folder, stdout=subprocess.PIPE, text=True,
+                          stdin=subprocess.DEVNULL, stderr=theirs, env=warm.environment(pulling, TERM="xterm")) as done:
+        os.close(theirs)
+        seen, said = read_all(ours), done.stdout.read()
     os.close(ours)
-    assert done.returncode == DONE and done.stdout.startswith("warmed 3 of 3 packages")
+    assert done.returncode == DONE and said.startswith("warmed 3 of 3 packages")
     assert b"\r[" in seen and b"#] 3 of 3 packages, " in seen and seen.endswith(b"\r\x1b[K")
     lines = warm(pulling, "package-lock.json").stderr.splitlines()
     assert 1 <= len(lines) <= 10 and lines[-1].startswith("warmed 3 of 3 packages, ")
