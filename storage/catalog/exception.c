@@ -40,10 +40,10 @@ bool exception_is_live(const struct exception *exception, int64_t now_us)
 
 const char *exception_pattern(const struct exception *exception, struct arena *arena)
 {
-    const char *sign = strchr("=<>!~", *exception->wanted) ? "" : "@";
+    bool is_specifier = exception->format == FORMAT_PYPI && strchr("=<>!~", *exception->wanted);
 
     return arena_format(arena, "%s:%s%s%s", format_name(exception->format), exception->name,
-                        *exception->wanted ? sign : "", exception->wanted);
+                        *exception->wanted && !is_specifier ? "@" : "", exception->wanted);
 }
 
 static enum status invalid(struct error *err, const char *sentence)

@@ -224,14 +224,16 @@ static void ranges_and_names_are_let_through_whatever_their_bytes(void **state)
     must_fail(house, &range, STATUS_INVALID, "invalid-value"); /* is not about what was asked for */
     range.range = "not a range";
     must_fail(house, &range, STATUS_INVALID, "pattern-invalid");
-    range.range = "^1.3";
+    range.range = "~1.3.2";
+    must_fail(house, &range, STATUS_INVALID, "invalid-value");
+    range.range = "~1.3.1";
     fixture_must(decide(house, &range, &err), &err);
     name.scope = SCOPE_NAME;
     fixture_must(decide(house, &name, &err), &err);
     assert_int_equal(load(house, &live), 2);
     for (int i = 0; i < 2; i++) {
         assert_null(live[i].digests);
-        assert_true(package_pattern_matches(live[i].covers, FORMAT_NPM, "left-pad", "1.9.0"));
+        assert_true(package_pattern_matches(live[i].covers, FORMAT_NPM, "left-pad", "1.3.9"));
     }
 }
 
