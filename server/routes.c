@@ -1,5 +1,6 @@
 #include "server/routes.h"
 
+#include "protocols/http/verdicts.h"
 #include "protocols/npm/upstream.h"
 #include "protocols/pypi/pypi.h"
 #include "server/admin/admin.h"
@@ -12,6 +13,8 @@ const struct mount *const mounts[] = {
 const size_t mount_count = sizeof mounts / sizeof *mounts;
 
 const struct mirror_format *const mirror_formats[] = {&npm_mirror_format, &pypi_mirror_format, NULL};
+
+const struct verdict_format *const verdict_formats[] = {&npm_verdict_format, &pypi_verdict_format, NULL};
 
 static const char *const access_names[] = {
     [ACCESS_UNDECIDED] = "undecided",

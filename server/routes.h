@@ -10,6 +10,10 @@ struct mirror_format;
 /* How each format asks its upstreams; ends with NULL. */
 extern const struct mirror_format *const mirror_formats[];
 
+struct verdict_format;
+/* How each format is looked at by policy; ends with NULL. */
+extern const struct verdict_format *const verdict_formats[];
+
 /* Prints the tables for people. */
 void routes_print(FILE *out);
 /* Prints them as JSON, one row an object: what the OpenAPI page and the walls are tested

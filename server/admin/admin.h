@@ -40,7 +40,7 @@ enum status admin_get_policy(struct request *req, struct response *res);
 enum status admin_set_policy(struct request *req, struct response *res);
 enum status admin_list_policies(struct request *req, struct response *res);
 enum status admin_list_holds(struct request *req, struct response *res);
-enum status admin_list_fetches(struct request *req, struct response *res);
+enum status admin_list_history(struct request *req, struct response *res);
 enum status admin_create_requests(struct request *req, struct response *res);
 enum status admin_list_requests(struct request *req, struct response *res);
 enum status admin_get_request(struct request *req, struct response *res);

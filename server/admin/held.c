@@ -1,10 +1,16 @@
 #include "server/admin/held.h"
 
+#include "config/clock.h"
+#include "protocols/http/verdicts.h"
 #include "server/admin/exchange.h"
-#include "storage/catalog/hold.h"
+#include "server/routes.h"
+#include "storage/catalog/home_map.h"
 #include "storage/memory/arena.h"
+#include "storage/memory/pypi_version.h"
 
 #include <string.h>
+
+enum { WORDS_MAX = 64 << 10, FACTS_MAX = 4 << 20 };
 
 enum status admin_policy_org(struct request *req, struct org *org, bool *sees_all)
 {
@@ -52,13 +58,114 @@ enum status admin_package_query(struct request *req, struct purl *out, const cha
     return STATUS_OK;
 }
 
+/* Whether the file is one of the version, however that is spelt. */
+static bool is_of_version(const struct purl *purl, const char *version)
+{
+    struct pypi_version one, other;
+
+    if (purl->format != FORMAT_PYPI)
+        return !strcmp(purl->version, version);
+    return pypi_version_parse(purl->version, &one) && pypi_version_parse(version, &other) &&
+           !pypi_version_compare(&one, &other);
+}
+
+static void add_word(struct strbuf *words, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = words->data; (at = strstr(at, word)); at++)
+        if ((at == words->data || at[-1] == ' ') && strchr(" ", at[length]))
+            return;
+    strbuf_format(words, "%s%s", words->length ? " " : "", word);
+}
+
+struct finding_words {
+    struct strbuf rules, grave, facts;
+};
+
+/* Takes the verdict of one file again, for the file's line does not say which findings are grave. */
+static enum status add_file(struct request *req, const struct org_homes *homes, const char *repository,
+                            const char *text, struct finding_words *out)
+{
+    struct verdict verdict;
+    struct facts facts;
+    enum status rc;
+
+    if ((rc = facts_read(text, strlen(text), req->arena, &facts, &req->error)))
+        return rc;
+    verdict_take(homes->policy, repository, &facts, homes->exceptions, homes->exception_count, clock_now_us(),
+                 req->arena, &verdict);
+    for (size_t i = 0; i < verdict.standing_count; i++) {
+        add_word(&out->rules, verdict.findings[i].rule);
+        if (verdict.findings[i].is_grave)
+            add_word(&out->grave, verdict.findings[i].rule);
+    }
+    strbuf_format(&out->facts, "%s%s", out->facts.length ? "\n" : "", text);
+    return STATUS_OK;
+}
+
+/* From what the listing says of the version's files. STATUS_NOT_FOUND where it has none. */
+static enum status look_at_files(struct request *req, const struct repository *repository,
+                                 const struct purl *purl, const struct package_verdicts *verdicts,
+                                 struct wanted_version *out)
+{
+    const struct org_homes *homes;
+    struct finding_words words;
+    bool is_there = false;
+    enum status rc;
+
+    strbuf_init(&words.rules, req->arena, WORDS_MAX);
+    strbuf_init(&words.grave, req->arena, WORDS_MAX);
+    strbuf_init(&words.facts, req->arena, FACTS_MAX);
+    if ((rc = home_map_get(req->service->catalog, repository->org_id, &homes, &req->error)))
+        return rc;
+    for (size_t i = 0; i < verdicts->count && !rc && homes->policy; i++) {
+        if (!is_of_version(purl, verdicts->list[i].version))
+            continue;
+        is_there = true;
+        out->version = verdicts->list[i].version;
+        rc = add_file(req, homes, repository->name, verdicts->list[i].facts, &words);
+    }
+    org_homes_release(homes);
+    out->rules = words.rules.data;
+    out->grave = words.grave.data;
+    out->facts = words.facts.data;
+    return rc || is_there ? rc
+                          : fail(&req->error, STATUS_NOT_FOUND, "no-such-version",
+                                 "there is no version %s of %s here", purl->version, purl->name);
+}
+
+static const struct verdict_format *find_format(enum format format)
+{
+    for (size_t i = 0; verdict_formats[i]; i++)
+        if (verdict_formats[i]->format == format)
+            return verdict_formats[i];
+    return NULL;
+}
+
+/* The verdicts of the upstream that has the name; of those that may, the first that knows it. */
+static enum status get_verdicts(struct request *req, const struct home *home, const struct purl *purl,
+                                struct package_verdicts *out)
+{
+    const struct verdict_format *how = find_format(purl->format);
+    enum status rc = STATUS_NOT_FOUND;
+
+    for (size_t i = 0; how && i < home->upstream_count && rc == STATUS_NOT_FOUND; i++)
+        rc = package_verdicts_get(req, how, &home->upstreams[i], purl->name, purl->name, out, &req->error);
+    return rc != STATUS_NOT_FOUND ? rc
+                                  : fail(&req->error, rc, "no-such-package", "no upstream has %s", purl->name);
+}
+
 enum status admin_find_held(struct request *req, const struct repository *repository,
                             const struct purl *purl, struct wanted_version *out, bool *is_held)
 {
-    struct catalog *catalog = req->service->catalog;
-    struct hold hold;
+    struct package_verdicts verdicts = {0};
+    struct repository asking = *repository;
+    bool has_policy;
+    struct home home;
     enum status rc;
 
+    *is_held = false;
     *out = (struct wanted_version){
         .repository_id = repository->id,
         .format = purl->format,
@@ -69,14 +176,18 @@ enum status admin_find_held(struct request *req, const struct repository *reposi
         .grave = "",
         .facts = "",
     };
-    if ((rc = catalog_write_holds(catalog, &req->error)))
-        return rc;
-    rc = catalog_find_hold(catalog, repository, purl->format, out->name_fold, purl->version, req->arena,
-                           &hold, &req->error);
-    *is_held = !rc;
-    if (!rc)
-        out->rules = hold.rules;
-    return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
+    req->repository = &asking; /* the one for which verdicts are taken */
+    if ((rc = policy_is_set(req, &has_policy, &req->error)) || !has_policy ||
+        (rc = catalog_find_home(req->service->catalog, &asking, purl->format, purl->name, req->arena, &home,
+                                &req->error)) ||
+        home.kind == HOME_LOCAL)
+        goto done;
+    if (!(rc = get_verdicts(req, &home, purl, &verdicts)))
+        rc = look_at_files(req, &asking, purl, &verdicts, out);
+    *is_held = !rc && *out->rules;
+done:
+    req->repository = NULL;
+    return rc;
 }
 
 /* "FILE sha512-…" up to the digest's own letters. */

@@ -1,15 +1,12 @@
-/* What policy holds back, and who fetched what under which verdict. */
+/* What policy holds back. */
 #include "server/admin/admin.h"
 #include "server/admin/exchange.h"
 #include "server/admin/held.h"
 
-#include "storage/catalog/fetch_count.h"
 #include "storage/catalog/hold.h"
 #include "storage/memory/arena.h"
 
 #include <string.h>
-
-enum { FETCHES_MAX = 1000 };
 
 static void write_hold(struct request *req, struct strbuf *out, const struct hold *hold)
 {
@@ -74,50 +71,5 @@ enum status admin_list_holds(struct request *req, struct response *res)
             admin_sees_package(req, org.name, holds[i].repository, holds[i].format, holds[i].name))
             write_hold(req, &out, &holds[i]);
     write_next(&out, count > page.limit ? hold_position(&holds[page.limit - 1], req->arena) : NULL);
-    return admin_respond(req, res, 200, &out);
-}
-
-static void write_fetch(struct request *req, struct strbuf *out, const struct purl *purl,
-                        const struct fetch_count *fetch)
-{
-    const char *verdict = verdict_word(fetch->verdict);
-
-    write_open(out, NULL, '{');
-    write_package(req, out, purl->format, purl->name, fetch->version);
-    write_text(out, "repository", fetch->repository);
-    write_text(out, "by", fetch->account);
-    write_text(out, "verdict",
-               fetch->is_audited ? arena_format(req->arena, "would_%s", verdict) : verdict);
-    write_words(req, out, "rules", fetch->rules);
-    write_int(out, "fetches", fetch->fetches);
-    write_time(out, "last_at", fetch->last_us);
-    write_close(out, '}');
-}
-
-enum status admin_list_fetches(struct request *req, struct response *res)
-{
-    struct catalog *catalog = req->service->catalog;
-    struct fetch_count *fetches;
-    const char *name_fold;
-    struct strbuf out;
-    struct purl purl;
-    struct org org;
-    size_t count;
-    enum status rc;
-
-    if ((rc = admin_org(req, &org)) || (rc = admin_package_query(req, &purl, &name_fold)))
-        return rc;
-    if (!purl.format)
-        return admin_invalid(req, "package", "which one? npm:NAME, or npm:NAME@VERSION");
-    if ((rc = catalog_write_fetches(catalog, &req->error)) ||
-        (rc = catalog_list_fetches(catalog, org.id, purl.format, name_fold, purl.version, FETCHES_MAX,
-                                   req->arena, &fetches, &count, &req->error)))
-        return rc;
-    write_begin(&out, req);
-    write_open(&out, NULL, '{');
-    write_open(&out, "items", '[');
-    for (size_t i = 0; i < count; i++)
-        write_fetch(req, &out, &purl, &fetches[i]);
-    write_next(&out, NULL);
     return admin_respond(req, res, 200, &out);
 }

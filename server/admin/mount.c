@@ -44,7 +44,7 @@ static const struct route routes[] = {
     {METHOD_PUT,    "/orgs/:org/policy",             MAY_WRITE_POLICY,     0, admin_set_policy,        body_max},
     {METHOD_GET,    "/orgs/:org/policy/revisions",   MAY_READ_POLICY,      0, admin_list_policies,     NULL},
     {METHOD_GET,    "/orgs/:org/holds",              HANDLER_DECIDES,      0, admin_list_holds,        NULL},
-    {METHOD_GET,    "/orgs/:org/fetches",            MAY_AUDIT,            0, admin_list_fetches,      NULL},
+    {METHOD_GET,    "/orgs/:org/history",            MAY_AUDIT,            0, admin_list_history,      NULL},
     {METHOD_POST,   "/orgs/:org/requests",           HANDLER_DECIDES,      0, admin_create_requests,   body_max},
     {METHOD_GET,    "/orgs/:org/requests",           HANDLER_DECIDES,      0, admin_list_requests,     NULL},
     {METHOD_GET,    "/orgs/:org/requests/:id",       HANDLER_DECIDES,      0, admin_get_request,       NULL},

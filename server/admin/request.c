@@ -55,15 +55,17 @@ struct wishes {
 static enum status add_wish(struct request *req, const char *member, const char *text,
                             struct wishes *wishes)
 {
+    bool is_held, is_alone = !strcmp(member, "purl");
     struct purl purl;
-    bool is_held;
     enum status rc;
 
     if (!text)
         return admin_invalid(req, member, "holds something that is no text");
-    if ((rc = read_purl(req, &wishes->repository, member, text, &purl)) ||
-        (rc = admin_find_held(req, &wishes->repository, &purl, &wishes->versions[wishes->count], &is_held)))
+    if ((rc = read_purl(req, &wishes->repository, member, text, &purl)))
         return rc;
+    rc = admin_find_held(req, &wishes->repository, &purl, &wishes->versions[wishes->count], &is_held);
+    if (rc && (rc != STATUS_NOT_FOUND || is_alone))
+        return rc; /* of a lockfile, some may be gone */
     if (is_held)
         wishes->count++;
     else
@@ -206,6 +208,7 @@ enum status admin_list_requests(struct request *req, struct response *res)
     return admin_respond(req, res, 200, &out);
 }
 
+/* Files' lines as an array. */
 static void write_facts(struct request *req, struct strbuf *out, const char *facts)
 {
     char *copy = arena_copy(req->arena, facts), *save = NULL;

@@ -54,7 +54,7 @@ NAMED_ELSEWHERE = {
     ("POST", "/api/v1/orgs/:org/repositories/:repo/restorations"):
         ("", {"package": "artifact:hello", "version": "9.9.9"}),
     ("GET", "/api/v1/orgs/:org/holds"): ("", None),
-    ("GET", "/api/v1/orgs/:org/fetches"): ("?package=npm:hello", None),
+    ("GET", "/api/v1/orgs/:org/history"): ("?package=npm:hello", None),
     ("POST", "/api/v1/orgs/:org/requests"):
         ("", {"purl": "npm:hello@1.0.0", "repository": "{repo}", "reason": "walls"}),
     ("GET", "/api/v1/orgs/:org/requests"): ("", None),
