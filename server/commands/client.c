@@ -119,8 +119,15 @@ static enum status read_body(const struct strbuf *text, const struct fetch_answe
 enum status client_ask(const struct command_call *call, const char *method, const char *path,
                        const struct strbuf *body, struct client_answer *answer, struct error *err)
 {
+    return client_ask_if(call, method, path, -1, body, answer, err);
+}
+
+enum status client_ask_if(const struct command_call *call, const char *method, const char *path,
+                          int64_t revision, const struct strbuf *body, struct client_answer *answer,
+                          struct error *err)
+{
     const char *url = call->settings->url, *token = call->settings->token;
-    const char *headers[4] = {"Accept: application/json"};
+    const char *headers[5] = {"Accept: application/json"};
     size_t count = 1;
     struct fetch_answer head = {0};
     struct strbuf text;
@@ -132,6 +139,8 @@ enum status client_ask(const struct command_call *call, const char *method, cons
         headers[count++] = arena_format(call->arena, "Authorization: Bearer %s", token);
     if (body)
         headers[count++] = "Content-Type: application/json";
+    if (revision >= 0)
+        headers[count++] = arena_format(call->arena, "If-Match: \"%lld\"", (long long)revision);
     if (body && strbuf_failed(body)) {
         rc = fail(err, STATUS_TOO_LARGE, "", "that is too much for one request");
         goto done;

@@ -1,6 +1,7 @@
 /* A client command's way to the server: whose URL and token, and calls to /api/v1. */
 #pragma once
 #include "server/commands/command.h"
+#include <stdint.h>
 
 struct json;
 struct strbuf;
@@ -25,6 +26,11 @@ void client_answer_clear(struct client_answer *answer);
  * where the answer's code is 2xx; else err has the server's own sentence. */
 enum status client_ask(const struct command_call *call, const char *method, const char *path,
                        const struct strbuf *body, struct client_answer *answer, struct error *err);
+
+/* The same, where what is changed is still at this revision; below 0: whichever it is at. */
+enum status client_ask_if(const struct command_call *call, const char *method, const char *path,
+                          int64_t revision, const struct strbuf *body, struct client_answer *answer,
+                          struct error *err);
 
 /* "/api/v1/orgs/%s/…" with each text percent-encoded. In the call's arena. */
 char *client_path(const struct command_call *call, const char *format, ...)

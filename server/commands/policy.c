@@ -3,7 +3,7 @@
 
 #include "policy/sets.h"
 #include "server/commands/nouns.h"
-#include "server/commands/text_file.h"
+#include "server/commands/policy_set.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/strbuf.h"
 
@@ -12,20 +12,6 @@
 
 enum { OUTPUT_MAX = 4 << 20 };
 
-/* A file, or a starting set by its name where there is no such file. */
-static enum status read_text(const struct command_call *call, const char *name, const char **text,
-                             struct error *err)
-{
-    const struct policy_set *set = policy_set_find(name);
-    struct text_file file;
-    enum status rc;
-
-    if ((rc = text_file_read(name, call->arena, &file, err)))
-        return rc;
-    *text = file.mode ? file.text : set ? set->text : NULL;
-    return *text ? STATUS_OK : fail(err, STATUS_NOT_FOUND, "", "%s does not exist", name);
-}
-
 static enum status read_policy(const struct command_call *call, struct policy **out,
                                struct error *err)
 {
@@ -33,7 +19,7 @@ static enum status read_policy(const struct command_call *call, struct policy **
     enum status rc;
 
     *out = NULL;
-    if ((rc = read_text(call, name, &text, err)))
+    if ((rc = policy_text_read(call, name, &text, err)))
         return rc;
     return policy_read(name, text, strlen(text), out, err);
 }
@@ -123,5 +109,16 @@ const struct command policy_commands[] = {
      NULL, 0, test},
     {"policy", "example", "NAME", "Prints a starting set to begin with: open, careful, approved-only",
      "packhouse policy example careful > policy.yaml", NULL, 0, example},
+    {"policy", "set", "[FILE]", "Makes a policy the one that holds, once its own cases pass",
+     "packhouse policy set --org acme careful --reason \"to begin with\"\n"
+     "packhouse policy set --org acme policy.yaml\n"
+     "packhouse policy set --org acme --accept-lockfile package-lock.json\n\n"
+     "In place of a file may stand the name of a starting set. With a lockfile, what it names is put under\n"
+     "approved: of FILE, or of the policy that holds; the text is kept as it is.",
+     policy_set_options, SETTING_CLIENT, policy_set},
+    {"policy", "show", NULL, "Prints the policy that holds, or an earlier revision",
+     "packhouse policy show --org acme > policy.yaml", policy_show_options, SETTING_CLIENT, policy_show},
+    {"policy", "list", NULL, "Lists the revisions of a policy: when, by whom, why", NULL, policy_org_options,
+     SETTING_CLIENT, policy_list},
     {0},
 };
