@@ -8,7 +8,7 @@ from packhouse_server import ROOT
 OPERATORS = {"bad-address", "cannot-listen", "data-in-use", "data-used", "no-data", "schema", "schema-newer",
              "unsafe-file-system", "json-member"}
 GIVEN = re.compile(r'(?:STATUS_[A-Z_]+|\brc),\s*"([a-z0-9-]+)"|\b(?:invalid|refuse|fail_head)\(\w+, "([a-z0-9]+(?:-[a-z0-9]+)+)"'
-                   r'|[?:] "((?:version|file|path|name)-[a-z-]+)"')
+                   r'|[?:] "((?:version|file|path|name)-[a-z-]+|denied)"')
 WORD = re.compile(r'\[STATUS_[A-Z_]+\] = "([a-z-]+)"')
 
 
