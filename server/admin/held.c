@@ -83,9 +83,10 @@ struct finding_words {
     struct strbuf rules, grave, facts;
 };
 
-/* Takes the verdict of one file again, for the file's line does not say which findings are grave. */
-static enum status add_file(struct request *req, const struct org_homes *homes, const char *repository,
-                            const char *text, struct finding_words *out)
+/* Takes the verdict of one file again, for the file's line does not say which findings are grave.
+ */
+static enum status add_file(struct request *req, const struct org_homes *homes,
+                            const char *repository, const char *text, struct finding_words *out)
 {
     struct verdict verdict;
     struct facts facts;
@@ -93,8 +94,8 @@ static enum status add_file(struct request *req, const struct org_homes *homes, 
 
     if ((rc = facts_read(text, strlen(text), req->arena, &facts, &req->error)))
         return rc;
-    verdict_take(homes->policy, repository, &facts, homes->exceptions, homes->exception_count, clock_now_us(),
-                 req->arena, &verdict);
+    verdict_take(homes->policy, repository, &facts, homes->exceptions, homes->exception_count,
+                 clock_now_us(), req->arena, &verdict);
     for (size_t i = 0; i < verdict.standing_count; i++) {
         add_word(&out->rules, verdict.findings[i].rule);
         if (verdict.findings[i].is_grave)
@@ -144,16 +145,18 @@ static const struct verdict_format *find_format(enum format format)
 }
 
 /* The verdicts of the upstream that has the name; of those that may, the first that knows it. */
-static enum status get_verdicts(struct request *req, const struct home *home, const struct purl *purl,
-                                struct package_verdicts *out)
+static enum status get_verdicts(struct request *req, const struct home *home,
+                                const struct purl *purl, struct package_verdicts *out)
 {
     const struct verdict_format *how = find_format(purl->format);
     enum status rc = STATUS_NOT_FOUND;
 
     for (size_t i = 0; how && i < home->upstream_count && rc == STATUS_NOT_FOUND; i++)
-        rc = package_verdicts_get(req, how, &home->upstreams[i], purl->name, purl->name, out, &req->error);
-    return rc != STATUS_NOT_FOUND ? rc
-                                  : fail(&req->error, rc, "no-such-package", "no upstream has %s", purl->name);
+        rc = package_verdicts_get(req, how, &home->upstreams[i], purl->name, purl->name, NULL, out,
+                                  &req->error);
+    return rc != STATUS_NOT_FOUND
+               ? rc
+               : fail(&req->error, rc, "no-such-package", "no upstream has %s", purl->name);
 }
 
 enum status admin_find_held(struct request *req, const struct repository *repository,
@@ -178,8 +181,8 @@ enum status admin_find_held(struct request *req, const struct repository *reposi
     };
     req->repository = &asking; /* the one for which verdicts are taken */
     if ((rc = policy_is_set(req, &has_policy, &req->error)) || !has_policy ||
-        (rc = catalog_find_home(req->service->catalog, &asking, purl->format, purl->name, req->arena, &home,
-                                &req->error)) ||
+        (rc = catalog_find_home(req->service->catalog, &asking, purl->format, purl->name,
+                                req->arena, &home, &req->error)) ||
         home.kind == HOME_LOCAL)
         goto done;
     if (!(rc = get_verdicts(req, &home, purl, &verdicts)))
