@@ -448,6 +448,20 @@ enum status document_cache_get(struct document_cache *cache, const struct docume
     return rc;
 }
 
+bool document_cache_has(struct document_cache *cache, const struct document_key *key)
+{
+    uint64_t sum = hash(cache, key->repository_id, key->name);
+    struct shard *shard = shard_of(cache, sum);
+    struct entry *entry;
+    bool has;
+
+    pthread_mutex_lock(&shard->lock);
+    entry = find(*bucket_of(shard, sum), key);
+    has = entry && entry->generation == key->generation;
+    pthread_mutex_unlock(&shard->lock);
+    return has;
+}
+
 void document_set_fresh(const struct document *document, int64_t until_us)
 {
     struct kept *kept = (struct kept *)(uintptr_t)document;

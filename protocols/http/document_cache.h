@@ -59,6 +59,8 @@ enum status document_cache_get(struct document_cache *cache, const struct docume
                                document_render render, void *context,
                                const struct document **out, struct error *err);
 void document_release(const struct document *document);
+/* Whether it is there, or being rendered. */
+bool document_cache_has(struct document_cache *cache, const struct document_key *key);
 /* Moves the time on until which it may be served without asking its upstream again. */
 void document_set_fresh(const struct document *document, int64_t until_us);
 /* Has it be rendered anew from that moment on. */

@@ -154,10 +154,20 @@ enum status package_document_get(const struct package_rendering *how, struct res
         .name = how->name_norm,
         .generation = catalog_home_generation(req->service->catalog, req->repository->org_id),
     };
+    const struct mirror_document *fetched = NULL;
     struct making making = {.how = how};
-    struct home found;
-    enum status rc = document_cache_get(cache, &key, make, &making, out, &req->error);
+    struct home found = {0};
+    enum status rc = STATUS_OK;
 
+    /* What is fetched while it is rendered changes the package, and the render would be for nothing. */
+    if (!document_cache_has(cache, &key) &&
+        (rc = find(req, how->format, how->name, how->name_norm, &found, &fetched, &req->error))) {
+        *home = found.kind;
+        return rc;
+    }
+    rc = document_cache_get(cache, &key, make, &making, out, &req->error);
+    if (fetched)
+        mirror_release_document(fetched);
     if (!rc && !making.is_made && !document_has_ended(*out) && !is_over(*out)) {
         count_hit(*out);
     } else if (!rc && !making.is_made && (document_has_ended(*out) || !renew(how, res, *out))) {

@@ -461,3 +461,15 @@ def test_first_seen_bytes_are_served_and_listed_whatever_is_listed_later(pulling
         if len(upstream.asked("*/outside")) > 1 or time.monotonic() > deadline:
             break
         time.sleep(0.2)
+
+
+def test_a_cold_packument_is_rendered_once(pulling, upstream):
+    """Its arrival changes the package: what was being rendered meanwhile must not be thrown away for it."""
+    def renders():
+        return int(re.search(r"^packhouse_document_cache_renders_total (\d+)", pulling.get("/metrics").body.decode(),
+                             re.M)[1])
+
+    before = renders()
+    first, second = (pulling.get(f"{pulling.npm}/outside") for _ in range(2))
+    assert (first.status, first.body) == (second.status, second.body) and first.status == 200
+    assert renders() == before + 1

@@ -1,7 +1,6 @@
 """Policy at the gate: what it holds back cannot be had, by no route and with no client, and what it lets
 through comes as if there were none."""
 
-import datetime
 import json
 import urllib.parse
 
@@ -11,7 +10,7 @@ import index_pages
 import packages
 from conformance import conformance
 from patience import until
-from policies import set_policy
+from policies import ago, set_policy
 from pulling import attach
 
 pytestmark = pytest.mark.settings(PACKHOUSE_UPSTREAM_ALLOW_ADDRESSES="127.0.0.0/8", PACKHOUSE_UPSTREAM_RETRIES="0",
@@ -26,11 +25,6 @@ rules:
 """
 ABBREVIATED = {"Accept": "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*"}
 NPM11 = {"User-Agent": "npm/11.2.0 node/v22.0.0 linux x64 workspaces/false"}
-
-
-def ago(**time_ago):
-    then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(**time_ago)
-    return then.strftime("%Y-%m-%dT%H:%M:%S.") + f"{then.microsecond // 1000:03}Z"
 
 
 @pytest.fixture

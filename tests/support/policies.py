@@ -1,6 +1,13 @@
 """Policies of a server's org."""
 
+import datetime
 import json
+
+
+def ago(**time_ago):
+    """As registries write a time: ago(days=7)."""
+    then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(**time_ago)
+    return then.strftime("%Y-%m-%dT%H:%M:%S.") + f"{then.microsecond // 1000:03}Z"
 
 
 def set_policy(server, text, reason="a test", org="acme"):
