@@ -26,16 +26,16 @@ LOCATIONS = """
     location ~ ^/answer/npm/(?<name>.+)$ {
       internal; alias FOLDER/npm-docs/$name/$npm_form; types { } default_type application/json; gzip_static on;
     }
-    location ~ ^/answer/pypi/simple/[^/]+/$ {
-      internal; rewrite ^/answer/pypi/simple/(?<name>[^/]+)/$ /page/$name/$simple_form last;
+    location = /answer/pypi/simple/ { internal; rewrite ^ /projects/$simple_form last; }
+    location /projects/ { internal; alias EXTRA/projects/; PAGE_TYPES }
+    location ~ ^/answer/pypi/simple/[^/]+/?$ {
+      internal; rewrite ^/answer/pypi/simple/(?<name>[^/]+)/?$ /page/$name/$simple_form last;
     }
-    location /page/ {
-      internal; alias FOLDER/pypi-docs/; gzip_static on;
-      types { application/vnd.pypi.simple.v1+json json; text/html html; }
-    }
+    location /page/ { internal; alias FOLDER/pypi-docs/; gzip_static on; PAGE_TYPES }
     location ~ ^/answer/pypi/files/(?<name>.+)$ { internal; alias FOLDER/pypi-files/$name; }
     location /answer/extra/ { internal; alias EXTRA/; }
 """
+PAGE_TYPES = "types { application/vnd.pypi.simple.v1+json json; text/html html; }"
 MAPS = """
   map $http_accept $npm_form { default full.json; ~install-v1 short.json; }
   map $http_accept $simple_form { default index.html; ~simple\\.v1\\+json index.json; }
@@ -77,7 +77,17 @@ class Upstream:
         self.process = None
         self.seen = 0
 
+    def write_projects(self):
+        """The list of projects, which other servers ask for."""
+        folder = self.extra / "projects"
+        folder.mkdir(exist_ok=True)
+        names = sorted(path.name for path in (FOLDER / "pypi-docs").iterdir())
+        (folder / "index.json").write_text(json.dumps(
+            {"meta": {"api-version": "1.0"}, "projects": [{"name": name} for name in names]}))
+        (folder / "index.html").write_text("".join(f'<a href="{name}/">{name}</a>\n' for name in names))
+
     def start(self):
+        self.write_projects()
         config = self.folder / "nginx.conf"
         config.write_text(self.config())
         if engines.is_taken(self.port):
@@ -110,7 +120,7 @@ http {{
   server {{
     listen 127.0.0.1:{self.port} backlog=4096; root {self.folder}/nothing;
     location / {{ {first} }}
-{LOCATIONS.replace("FOLDER", str(FOLDER)).replace("EXTRA", str(self.extra))}
+{LOCATIONS.replace("FOLDER", str(FOLDER)).replace("EXTRA", str(self.extra)).replace("PAGE_TYPES", PAGE_TYPES)}
   }}
 }}
 """
