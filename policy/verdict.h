@@ -9,7 +9,7 @@ enum verdict_action { VERDICT_ALLOW = 0, VERDICT_HOLD, VERDICT_DENY };
 
 /* What somebody let through. */
 struct policy_exception {
-    int64_t id;
+    int64_t id; /* the number that people know it by */
     const struct package_pattern *covers;
     /* For one version: the bytes that were approved, as in facts.digests. NULL: for a range or
      * name, whatever the bytes. */

@@ -39,6 +39,8 @@ enum status admin_list_removed(struct request *req, struct response *res);
 enum status admin_get_policy(struct request *req, struct response *res);
 enum status admin_set_policy(struct request *req, struct response *res);
 enum status admin_list_policies(struct request *req, struct response *res);
+enum status admin_explain_policy(struct request *req, struct response *res);
+enum status admin_replay_policy(struct request *req, struct response *res);
 enum status admin_list_holds(struct request *req, struct response *res);
 enum status admin_list_history(struct request *req, struct response *res);
 enum status admin_create_requests(struct request *req, struct response *res);

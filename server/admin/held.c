@@ -58,8 +58,7 @@ enum status admin_package_query(struct request *req, struct purl *out, const cha
     return STATUS_OK;
 }
 
-/* Whether the file is one of the version, however that is spelt. */
-static bool is_of_version(const struct purl *purl, const char *version)
+bool admin_is_of_version(const struct purl *purl, const char *version)
 {
     struct pypi_version one, other;
 
@@ -121,7 +120,7 @@ static enum status look_at_files(struct request *req, const struct repository *r
     if ((rc = home_map_get(req->service->catalog, repository->org_id, &homes, &req->error)))
         return rc;
     for (size_t i = 0; i < verdicts->count && !rc && homes->policy; i++) {
-        if (!is_of_version(purl, verdicts->list[i].version))
+        if (!admin_is_of_version(purl, verdicts->list[i].version))
             continue;
         is_there = true;
         out->version = verdicts->list[i].version;
@@ -136,7 +135,7 @@ static enum status look_at_files(struct request *req, const struct repository *r
                                  "there is no version %s of %s here", purl->version, purl->name);
 }
 
-static const struct verdict_format *find_format(enum format format)
+const struct verdict_format *admin_verdict_format(enum format format)
 {
     for (size_t i = 0; verdict_formats[i]; i++)
         if (verdict_formats[i]->format == format)
@@ -148,7 +147,7 @@ static const struct verdict_format *find_format(enum format format)
 static enum status get_verdicts(struct request *req, const struct home *home,
                                 const struct purl *purl, struct package_verdicts *out)
 {
-    const struct verdict_format *how = find_format(purl->format);
+    const struct verdict_format *how = admin_verdict_format(purl->format);
     enum status rc = STATUS_NOT_FOUND;
 
     for (size_t i = 0; how && i < home->upstream_count && rc == STATUS_NOT_FOUND; i++)

@@ -6,6 +6,7 @@
 #include "storage/catalog/request.h"
 
 struct strbuf;
+struct verdict_format;
 
 /* The :org of the path as the caller sees it. *sees_all: he reads policy or decides, so that he sees what
  * every repository of it holds back; others see what concerns repositories that they may read. */
@@ -18,6 +19,11 @@ bool admin_sees_package(const struct request *req, const char *org, const char *
 enum status admin_package_query(struct request *req, struct purl *out, const char **name_fold);
 /* A purl's name as rows have it. */
 const char *admin_fold(const struct request *req, const struct purl *purl);
+
+/* Whether the version is the purl's, however it is spelt. */
+bool admin_is_of_version(const struct purl *purl, const char *version);
+/* NULL for artifacts, which no upstream has. */
+const struct verdict_format *admin_verdict_format(enum format format);
 
 /* What policy says of the version to those who ask the repository, now. *is_held: it is held or denied.
  * STATUS_NOT_FOUND where there is no such version. */

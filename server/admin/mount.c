@@ -43,6 +43,8 @@ static const struct route routes[] = {
     {METHOD_GET,    "/orgs/:org/policy",             MAY_READ_POLICY,      0, admin_get_policy,        NULL},
     {METHOD_PUT,    "/orgs/:org/policy",             MAY_WRITE_POLICY,     0, admin_set_policy,        body_max},
     {METHOD_GET,    "/orgs/:org/policy/revisions",   MAY_READ_POLICY,      0, admin_list_policies,     NULL},
+    {METHOD_GET,    "/orgs/:org/policy/explain",     HANDLER_DECIDES,      0, admin_explain_policy,    NULL},
+    {METHOD_POST,   "/orgs/:org/policy/replay",      MAY_WRITE_POLICY,     0, admin_replay_policy,     body_max},
     {METHOD_GET,    "/orgs/:org/holds",              HANDLER_DECIDES,      0, admin_list_holds,        NULL},
     {METHOD_GET,    "/orgs/:org/history",            MAY_AUDIT,            0, admin_list_history,      NULL},
     {METHOD_POST,   "/orgs/:org/requests",           HANDLER_DECIDES,      0, admin_create_requests,   body_max},

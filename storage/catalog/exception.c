@@ -395,7 +395,7 @@ static const char **split(const char *text, const char *between, struct arena *a
 static enum status take_exception(const struct exception *exception, struct arena *arena,
                                   struct policy_exception *out, struct error *err)
 {
-    *out = (struct policy_exception){.id = exception->id, .until_us = exception->not_after_us};
+    *out = (struct policy_exception){.id = exception->number, .until_us = exception->not_after_us};
     out->rules = split(exception->rules, " ", arena, &out->rule_count);
     if (exception->scope == SCOPE_VERSION) {
         const char **lines = split(exception->bytes, "\n", arena, &out->digest_count);

@@ -143,6 +143,11 @@ def test_answers_are_as_described(server):
     assert ask("GET", policy, org="acme", expected=200)["text"] == "mode: audit\n"
     assert ask("GET", policy + "/revisions", org="acme", expected=200)["items"][0]["reason"] == "to begin with"
     ask("GET", policy, query="?revision=9", org="acme", expected=404)
+    ask("GET", policy + "/explain", query="?purl=artifact:thing@1.0&repository=main", org="acme", expected=200)
+    ask("GET", policy + "/explain", query="?purl=npm:thing&repository=main", org="acme", expected=404)
+    ask("GET", policy + "/explain", query="?purl=npm:thing", org="acme", expected=400)
+    assert ask("POST", policy + "/replay", {"text": "mode: audit\n"}, 200, org="acme")["items"] == []
+    ask("POST", policy + "/replay", {"text": "mood: audit\n"}, 422, org="acme")
     for name in ("holds", "requests", "exceptions"):
         assert ask("GET", f"/orgs/{{org}}/{name}", org="acme", expected=200)["items"] == []
     ask("GET", "/orgs/{org}/history", query="?package=npm:thing", org="acme", expected=200)

@@ -53,6 +53,7 @@ NAMED_ELSEWHERE = {
     ("GET", "/api/v1/orgs/:org/repositories/:repo/removals"): ("", None),
     ("POST", "/api/v1/orgs/:org/repositories/:repo/restorations"):
         ("", {"package": "artifact:hello", "version": "9.9.9"}),
+    ("GET", "/api/v1/orgs/:org/policy/explain"): ("?purl=npm:hello&repository={repo}", None),
     ("GET", "/api/v1/orgs/:org/holds"): ("", None),
     ("GET", "/api/v1/orgs/:org/history"): ("?package=npm:hello", None),
     ("POST", "/api/v1/orgs/:org/requests"):
