@@ -87,8 +87,7 @@ static void write_cell(struct strbuf *out, const struct json *value)
         write_value(out, value);
 }
 
-/* A value as a person reads it, in one line: what others named must not move the cursor. */
-static char *cell(const struct command_call *call, const struct json *value)
+char *output_cell(const struct command_call *call, const struct json *value)
 {
     struct strbuf out;
 
@@ -133,7 +132,7 @@ static void add_cell(const struct command_call *call, struct table *table, char 
 static void add_row(const struct command_call *call, struct table *table, const struct json *item)
 {
     for (size_t i = 0; i < table->column_count; i++)
-        add_cell(call, table, cell(call, json_get(item, table->columns[i].key)));
+        add_cell(call, table, output_cell(call, json_get(item, table->columns[i].key)));
 }
 
 static void print_table(const struct table *table)
@@ -217,6 +216,20 @@ int output_list(const struct command_call *call, const char *path, const char *q
     return rc ? command_fail(call, &err) : EXIT_DONE;
 }
 
+void output_table(const struct command_call *call, const struct json *const *rows, size_t count,
+                  const struct output_column *columns)
+{
+    struct table table = {.columns = columns};
+
+    while (columns[table.column_count].key)
+        table.column_count++;
+    for (size_t i = 0; i < table.column_count; i++)
+        add_cell(call, &table, arena_copy(call->arena, columns[i].title));
+    for (size_t i = 0; i < count; i++)
+        add_row(call, &table, rows[i]);
+    print_table(&table);
+}
+
 static int print_document(const struct json *json)
 {
     struct strbuf document;
@@ -257,7 +270,7 @@ int output_object(const struct command_call *call, const struct json *json,
     for (const struct output_column *line = lines; line->key; line++)
         if (json_get(json, line->key))
             printf("%s:%*s %s\n", line->title, (int)(widest - width(line->title)), "",
-                   cell(call, json_get(json, line->key)));
+                   output_cell(call, json_get(json, line->key)));
     return EXIT_DONE;
 }
 

@@ -13,6 +13,11 @@ struct output_column {
  * what query gives, which is "" or begins with '?'. Returns the exit code. */
 int output_list(const struct command_call *call, const char *path, const char *query,
                 const struct output_column *columns);
+/* Prints rows of answers that are no list. */
+void output_table(const struct command_call *call, const struct json *const *rows, size_t count,
+                  const struct output_column *columns);
+/* A value as a person reads it, in one line: what others named must not move the cursor. */
+char *output_cell(const struct command_call *call, const struct json *value);
 /* Prints one thing: the whole document with --json, else the sentence of the format. */
 int output_done(const struct command_call *call, const struct json *json, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

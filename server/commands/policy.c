@@ -4,6 +4,7 @@
 #include "policy/sets.h"
 #include "server/commands/nouns.h"
 #include "server/commands/policy_set.h"
+#include "server/commands/policy_try.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/strbuf.h"
 
@@ -120,5 +121,15 @@ const struct command policy_commands[] = {
      "packhouse policy show --org acme > policy.yaml", policy_show_options, SETTING_CLIENT, policy_show},
     {"policy", "list", NULL, "Lists the revisions of a policy: when, by whom, why", NULL, policy_org_options,
      SETTING_CLIENT, policy_list},
+    {"policy", "explain", "PACKAGE", "Says why a package or a version comes in or not, and when that changes",
+     "packhouse policy explain npm:left-pad@1.3.1 --repo acme/main\n"
+     "packhouse policy explain pypi:requests\n\n"
+     "Of a version: facts, findings and exceptions, file by file. Of a package: one line a version.",
+     NULL, SETTING_CLIENT, policy_explain},
+    {"policy", "diff", "FILE", "Says what a policy would have decided otherwise in the last days",
+     "packhouse policy diff --replay 7d policy.yaml --org acme\n\n"
+     "Runs the policy over what was fetched, with the facts of then, and changes nothing. Each decision that\n"
+     "would be another one is named. In place of a file may stand the name of a starting set.",
+     policy_diff_options, SETTING_CLIENT, policy_diff},
     {0},
 };

@@ -87,23 +87,60 @@ static enum status accept_lockfile(const struct command_call *call, const char *
     return STATUS_OK;
 }
 
+static const char *find_mode_line(const char *text)
+{
+    for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n')
+        if (!strncmp(at, "mode:", 5))
+            return at;
+    return NULL;
+}
+
+/* Only the word changes, so that comments stay. policy_mode() tells whether that was enough. */
+static enum status set_mode(const struct command_call *call, const char *mode, struct wanted_policy *out,
+                            struct error *err)
+{
+    const char *line = find_mode_line(out->text), *word = line ? line + 5 : NULL;
+
+    if (strcmp(mode, "audit") && strcmp(mode, "enforce"))
+        return fail(err, STATUS_INVALID, "", "--mode is audit or enforce, not '%.40s'", mode);
+    if (line)
+        word += strspn(word, " ");
+    out->text = line ? arena_format(call->arena, "%.*smode: %s%s", (int)(line - out->text), out->text, mode,
+                                    word + strcspn(word, " #\r\n"))
+                     : arena_format(call->arena, "mode: %s\n%s", mode, out->text);
+    return STATUS_OK;
+}
+
+static enum status check_mode(const struct policy *policy, const char *mode, const char *name,
+                              struct error *err)
+{
+    bool is_audit = policy_mode(policy, "") == POLICY_AUDIT;
+
+    return is_audit == !strcmp(mode, "audit")
+               ? STATUS_OK
+               : fail(err, STATUS_UNPROCESSABLE, "", "write the mode into %s by hand: no line of it begins with mode:",
+                      name);
+}
+
 static enum status read_wanted(const struct command_call *call, struct wanted_policy *out,
                                struct error *err)
 {
-    const char *lockfile = command_option(call, "accept-lockfile");
+    const char *lockfile = command_option(call, "accept-lockfile"), *mode = command_option(call, "mode");
     struct policy *policy = NULL;
     enum status rc;
 
     *out = (struct wanted_policy){.name = call->arguments[0], .from = -1};
     if ((rc = client_org(call, &out->org, err)))
         return rc;
-    if (!out->name && !lockfile)
+    if (!out->name && !lockfile && !mode)
         return fail(err, STATUS_INVALID, "", "which policy? Name a file, or a starting set such as careful");
     if ((rc = out->name ? policy_text_read(call, out->name, &out->text, err) : fetch_current(call, out, err)) ||
-        (lockfile && (rc = accept_lockfile(call, lockfile, out, err))))
+        (lockfile && (rc = accept_lockfile(call, lockfile, out, err))) ||
+        (mode && (rc = set_mode(call, mode, out, err))))
         return rc;
-    if (!(rc = policy_read(out->name, out->text, strlen(out->text), &policy, err)))
-        rc = policy_run_cases(policy, out->name, err);
+    if (!(rc = policy_read(out->name, out->text, strlen(out->text), &policy, err)) &&
+        !(rc = policy_run_cases(policy, out->name, err)) && mode)
+        rc = check_mode(policy, mode, out->name, err);
     policy_free(policy);
     return rc;
 }
@@ -196,6 +233,7 @@ const struct command_option policy_set_options[] = {
     {"org",             "ORG",  "whose; without it the org of --repo, PACKHOUSE_REPO or the profile"},
     {"reason",          "TEXT", "why; everybody who lists the revisions reads it"                   },
     {"accept-lockfile", "FILE", "approve what this lockfile has: of npm, pnpm, Yarn, bun, pip, uv, poetry or pdm"},
+    {"mode", "MODE", "audit, which only records what would be held, or enforce; without FILE of the policy that holds"},
     {0},
 };
 
