@@ -82,19 +82,22 @@ static bool is_later(const struct facts *a, const struct facts *b)
     return a_us != b_us ? a_us > b_us : strcmp(a->version, b->version) > 0;
 }
 
-void facts_compare_earlier(struct facts *facts, const struct facts *const *earlier, size_t count)
+void facts_history_add(struct facts_history *history, const struct facts *facts)
 {
-    bool is_prerelease = facts_is_prerelease(facts);
-    const struct facts *last = NULL;
-    enum trust strongest = TRUST_UNKNOWN;
+    if (!history->last || is_later(facts, history->last))
+        history->last = facts;
+    if (facts->trust > history->strongest)
+        history->strongest = facts->trust;
+    if (facts->trust > history->strongest_release && !facts_is_prerelease(facts))
+        history->strongest_release = facts->trust;
+}
 
-    for (size_t i = 0; i < count; i++) {
-        if (!last || is_later(earlier[i], last))
-            last = earlier[i];
-        /* pnpm's rule: what was done for a prerelease binds no release. */
-        if (earlier[i]->trust > strongest && (is_prerelease || !facts_is_prerelease(earlier[i])))
-            strongest = earlier[i]->trust;
-    }
+void facts_compare_history(struct facts *facts, const struct facts_history *history)
+{
+    enum trust strongest =
+        facts_is_prerelease(facts) ? history->strongest : history->strongest_release;
+    const struct facts *last = history->last;
+
     facts->trust_downgrade = facts->trust == TRUST_UNKNOWN ? FACT_UNKNOWN
                              : facts->trust < strongest    ? FACT_YES
                                                            : FACT_NO;

@@ -79,11 +79,17 @@ int64_t facts_born_us(const struct facts *facts);
 /* Whether the version is a prerelease by its format's rules; never for artifacts. */
 bool facts_is_prerelease(const struct facts *facts);
 
-/* Fills in trust_downgrade and publisher_change, from the versions that were published before it,
- * in any order: weaker than any of them, by somebody else than the latest of them. Unknown where
- * trust or publisher are, and NO for the first version. For files of one version pass one of each
- * earlier. */
-void facts_compare_earlier(struct facts *facts, const struct facts *const *earlier, size_t count);
+/* What is known of the versions that were published before one, whose facts must live as long. */
+struct facts_history {
+    const struct facts *last; /* the latest of them */
+    enum trust strongest, strongest_release;
+};
+/* In any order. */
+void facts_history_add(struct facts_history *history, const struct facts *facts);
+/* Fills in trust_downgrade and publisher_change: weaker than any of the earlier ones, by somebody
+ * else than the latest of them. Prereleases bind no release (pnpm's rule). Unknown where trust or
+ * publisher are, and NO for the first version. */
+void facts_compare_history(struct facts *facts, const struct facts_history *history);
 /* Fills in new_install_scripts, from the last allowed version; NULL: there is none, and so every
  * script is new. Unknown where what it runs is unknown of either and both run something. */
 void facts_compare_scripts(struct facts *facts, const struct facts *last_allowed);

@@ -292,21 +292,20 @@ static void put_verdict(struct taking *taking, const struct facts *facts,
         note_hold(taking, facts, verdict, rules.data);
 }
 
-/* In the order in which they were published, for some facts are about what was before. Of the
- * earlier ones the strongest and the latest stand for all. */
+/* In the order in which they were published, for some facts are about what was before. */
 static void take_all(struct taking *taking)
 {
     struct facts **order = in_order(taking, compare_births);
-    const struct facts *earlier[2] = {NULL, NULL}, *allowed = NULL;
+    struct facts_history history = {0};
+    const struct facts *allowed = NULL;
     struct arena *scratch = arena_new();
 
     for (size_t i = 0; i < taking->facts.count; i++) {
         struct facts *facts = order[i];
-        size_t count = earlier[1] ? (earlier[0] == earlier[1] ? 1 : 2) : 0;
         struct verdict verdict;
 
         arena_reset(scratch);
-        facts_compare_earlier(facts, earlier, count);
+        facts_compare_history(facts, &history);
         facts_compare_scripts(facts, allowed);
         verdict_take(taking->homes->policy, taking->req->repository->name, facts,
                      taking->homes->exceptions, taking->homes->exception_count, taking->now_us,
@@ -314,9 +313,7 @@ static void take_all(struct taking *taking)
         put_verdict(taking, facts, &verdict);
         if (verdict.action == VERDICT_ALLOW)
             allowed = facts;
-        if (!earlier[0] || facts->trust >= earlier[0]->trust)
-            earlier[0] = facts;
-        earlier[1] = facts;
+        facts_history_add(&history, facts);
     }
     arena_free(scratch);
 }

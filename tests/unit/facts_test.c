@@ -53,37 +53,43 @@ static struct facts version(const char *number, int64_t published_us, enum trust
                           .publisher = publisher};
 }
 
+static struct facts after(struct facts next, size_t count, const struct facts *earlier[])
+{
+    struct facts_history history = {0};
+
+    for (size_t i = 0; i < count; i++)
+        facts_history_add(&history, earlier[i]);
+    facts_compare_history(&next, &history);
+    return next;
+}
+
 static void less_proof_than_any_earlier_version_is_a_downgrade(void **state)
 {
-    struct facts first = version("1.0.0", 1, TRUST_PROVENANCE, "ann");
-    struct facts second = version("1.1.0", 2, TRUST_NONE, "bob");
-    struct facts beta = version("2.0.0-beta.1", 3, TRUST_APPROVER, "ann");
-    struct facts unknown = version("1.2.0", 4, TRUST_UNKNOWN, NULL);
-    const struct facts *const both[] = {&second, &first}, *const with_beta[] = {&second, &beta};
-    const struct facts *const with_unknown[] = {&unknown, &second};
+    const struct facts first = version("1.0.0", 1, TRUST_PROVENANCE, "ann");
+    const struct facts second = version("1.1.0", 2, TRUST_NONE, "bob");
+    const struct facts beta = version("2.0.0-beta.1", 3, TRUST_APPROVER, "ann");
+    const struct facts unknown = version("1.2.0", 4, TRUST_UNKNOWN, NULL);
+    const struct facts *both[] = {&second, &first}, *all[] = {&beta, &second, &first, &unknown};
     struct facts next = version("2.0.0", 9, TRUST_NONE, "bob");
 
     (void)state;
-    facts_compare_earlier(&next, NULL, 0);
-    assert_int_equal(next.trust_downgrade, FACT_NO);
-    assert_int_equal(next.publisher_change, FACT_NO);
-    facts_compare_earlier(&next, both, 2);
-    assert_int_equal(next.trust_downgrade, FACT_YES);
-    assert_int_equal(next.publisher_change, FACT_NO); /* bob published the latest */
+    assert_int_equal(after(next, 0, NULL).trust_downgrade, FACT_NO);
+    assert_int_equal(after(next, 0, NULL).publisher_change, FACT_NO);
+    assert_int_equal(after(next, 2, both).trust_downgrade, FACT_YES);
+    assert_int_equal(after(next, 2, both).publisher_change, FACT_NO); /* bob published the latest */
+    assert_int_equal(after(next, 1, all).trust_downgrade, FACT_NO); /* a prerelease binds no release, */
+    assert_int_equal(after(next, 3, all).trust_downgrade, FACT_YES); /* and hides none that does */
+    assert_int_equal(after(next, 3, all).publisher_change, FACT_YES);
+    assert_int_equal(after(next, 4, all).publisher_change, FACT_UNKNOWN);
     next.trust = TRUST_PROVENANCE;
     next.publisher = "ann";
-    facts_compare_earlier(&next, both, 2);
-    assert_int_equal(next.trust_downgrade, FACT_NO);
-    assert_int_equal(next.publisher_change, FACT_YES);
-    facts_compare_earlier(&next, with_beta, 2); /* a prerelease binds no release, */
-    assert_int_equal(next.trust_downgrade, FACT_NO);
-    next.version = "2.0.0-beta.2"; /* but prereleases */
-    facts_compare_earlier(&next, with_beta, 2);
-    assert_int_equal(next.trust_downgrade, FACT_YES);
+    assert_int_equal(after(next, 2, both).trust_downgrade, FACT_NO);
+    assert_int_equal(after(next, 2, both).publisher_change, FACT_YES);
+    assert_int_equal(after(next, 3, all).trust_downgrade, FACT_NO);
+    next.version = "2.0.0-beta.2"; /* but prereleases it does bind */
+    assert_int_equal(after(next, 3, all).trust_downgrade, FACT_YES);
     next.trust = TRUST_UNKNOWN; /* what is unknown is no downgrade */
-    facts_compare_earlier(&next, with_unknown, 2);
-    assert_int_equal(next.trust_downgrade, FACT_UNKNOWN);
-    assert_int_equal(next.publisher_change, FACT_UNKNOWN);
+    assert_int_equal(after(next, 4, all).trust_downgrade, FACT_UNKNOWN);
 }
 
 static void scripts_are_new_that_the_last_allowed_version_had_not(void **state)
