@@ -16,6 +16,7 @@ from packhouse_server import ROOT
 from patience import PATIENCE, until
 
 LAST = "Ctrl-C stops the server."
+WATCHES = "Policy careful only records what it would hold back; once logged in, this enforces it"
 PROGRAM = ROOT / "build" / "release" / "packhouse"
 
 
@@ -145,15 +146,25 @@ def test_the_first_start_adds_what_npm_and_pip_ask(run, tmp_path):
     first = run("--port", free_port(), PATH=path)
     assert "acme/main now looks at http://127.0.0.1:9/npm for npm packages" in first.text
     assert "packhouse upstream add pypi --url URL" in first.text and "secret" not in first.text
+    assert "Revision 1 of the policy of acme holds" in first.text
+    home = tmp_path / "home"
+    home.mkdir()
+    type_in(first.lines("Everything else")[0], ROOT, home)
+    show = f"{PROGRAM} policy show --org acme"
+    assert "\nmode: audit\n" in type_in(show, ROOT, home)
+    type_in(first.lines(WATCHES)[0], ROOT, home)
+    assert "\nmode: enforce\n" in type_in(show, ROOT, home), "as printed"
     assert first.stop() == 0
     second = run("--port", free_port(), PATH=path)
     assert "now looks at" not in second.text and "upstream add" not in second.text
+    assert "Revision" not in second.text and WATCHES not in second.text
     assert second.stop() == 0
 
 
 def test_no_upstreams_leaves_them_out(run):
     started = run("--port", free_port(), "--no-upstreams")
     assert "now looks at" not in started.text and "upstream add" not in started.text
+    assert "policy" not in started.text
     assert started.stop() == 0
 
 
