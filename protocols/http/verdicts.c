@@ -21,15 +21,8 @@ enum { SENTENCE_MAX = 256, FIELDS = 8 };
 
 struct facts *facts_list_add(struct facts_list *list)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 64;
-        struct facts *larger = arena_array(list->arena, capacity, sizeof *larger);
-
-        if (list->count)
-            memcpy(larger, list->list, list->count * sizeof *larger);
-        list->list = larger;
-        list->capacity = capacity;
-    }
+    list->list =
+        arena_grow(list->arena, list->list, list->count, &list->capacity, sizeof *list->list);
     list->list[list->count] = (struct facts){0};
     return &list->list[list->count++];
 }

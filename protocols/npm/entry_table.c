@@ -37,14 +37,11 @@ static uint32_t *find_slot(const struct npm_entries *entries, const char *key, u
 
 static void grow(struct npm_entries *entries)
 {
-    size_t capacity = entries->capacity ? 2 * entries->capacity : 64;
-    struct npm_entry *list = arena_array(entries->arena, capacity, sizeof *list);
+    struct npm_entry *list =
+        arena_grow(entries->arena, entries->list, entries->count, &entries->capacity, sizeof *list);
 
-    if (entries->count)
-        memcpy(list, entries->list, entries->count * sizeof *list);
     entries->list = list;
-    entries->capacity = capacity;
-    entries->slot_count = 2 * capacity;
+    entries->slot_count = 2 * entries->capacity;
     entries->slots = arena_array(entries->arena, entries->slot_count, sizeof *entries->slots);
     for (size_t i = 0; i < entries->count; i++)
         *find_slot(entries, list[i].key, list[i].hash) = (uint32_t)i + 1;

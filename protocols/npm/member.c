@@ -134,17 +134,6 @@ static unsigned hash_key(const char *key)
     return hash;
 }
 
-static void grow(struct seen_members *seen)
-{
-    size_t capacity = seen->capacity ? 2 * seen->capacity : 32;
-    struct seen_member *list = arena_array(seen->arena, capacity, sizeof *list);
-
-    if (seen->count)
-        memcpy(list, seen->list, seen->count * sizeof *list);
-    seen->list = list;
-    seen->capacity = capacity;
-}
-
 static enum status remember_member(void *context, const char *key, struct npm_value value,
                                    struct error *err)
 {
@@ -159,8 +148,8 @@ static enum status remember_member(void *context, const char *key, struct npm_va
     if (seen->count == NPM_MEMBERS_SEEN_MAX)
         return fail(err, STATUS_INVALID, "too-many-members", "The object has more than %d members",
                     NPM_MEMBERS_SEEN_MAX);
-    if (seen->count == seen->capacity)
-        grow(seen);
+    seen->list =
+        arena_grow(seen->arena, seen->list, seen->count, &seen->capacity, sizeof *seen->list);
     seen->list[seen->count++] = (struct seen_member){arena_copy(seen->arena, key), value, hash};
     return STATUS_OK;
 }

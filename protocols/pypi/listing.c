@@ -43,14 +43,7 @@ static enum status add_file(void *context, const struct upstream_file *file, str
     if (out->count == FILES_MAX)
         return fail(err, STATUS_BAD_UPSTREAM, "page-too-large",
                     "the upstream's page of %s has more than %d files", list->project, FILES_MAX);
-    if (out->count == list->room) {
-        struct listed_file *more = arena_array(arena, 2 * list->room + 8, sizeof *more);
-
-        if (out->count)
-            memcpy(more, out->files, out->count * sizeof *more);
-        out->files = more;
-        list->room = 2 * list->room + 8;
-    }
+    out->files = arena_grow(arena, out->files, out->count, &list->room, sizeof *out->files);
     listed = &out->files[out->count++];
     *listed = (struct listed_file){.file = *file};
     listed->file.name = arena_copy(arena, file->name);

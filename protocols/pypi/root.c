@@ -18,14 +18,8 @@ struct names {
 
 static void add_name(struct names *names, const char *name)
 {
-    if (names->count == names->room) {
-        const char **more = arena_array(names->req->arena, 2 * names->room + 64, sizeof *more);
-
-        if (names->count)
-            memcpy(more, names->names, names->count * sizeof *more);
-        names->names = more;
-        names->room = 2 * names->room + 64;
-    }
+    names->names = arena_grow(names->req->arena, names->names, names->count, &names->room,
+                              sizeof *names->names);
     names->names[names->count++] = arena_copy(names->req->arena, name);
 }
 

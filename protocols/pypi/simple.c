@@ -74,15 +74,9 @@ static enum status add_version(void *context, const struct version *version, str
     page_add_version(&rendering->page, version->version);
     if (version->state != VERSION_YANKED)
         return STATUS_OK;
-    if (rendering->yanked_count == rendering->yanked_room) {
-        const char **more;
-
-        rendering->yanked_room = 2 * rendering->yanked_room + 8;
-        more = arena_array(rendering->req->arena, rendering->yanked_room, sizeof *more);
-        if (rendering->yanked_count)
-            memcpy(more, rendering->yanked, rendering->yanked_count * sizeof *more);
-        rendering->yanked = more;
-    }
+    rendering->yanked =
+        arena_grow(rendering->req->arena, rendering->yanked, rendering->yanked_count,
+                   &rendering->yanked_room, sizeof *rendering->yanked);
     rendering->yanked[rendering->yanked_count++] =
         arena_copy(rendering->req->arena, version->version);
     return STATUS_OK;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 16 * 1024 };
+enum { BLOCK_SIZE = 16 * 1024, GROW_FIRST = 32 };
 
 struct block {
     struct block *next;
@@ -104,6 +104,17 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
     if (size && count > SIZE_MAX / size)
         must(NULL);
     return arena_alloc(arena, count * size);
+}
+
+void *arena_grow(struct arena *arena, void *list, size_t count, size_t *capacity, size_t size)
+{
+    void *larger;
+
+    if (count < *capacity)
+        return list;
+    *capacity = *capacity ? 2 * *capacity : GROW_FIRST;
+    larger = arena_array(arena, *capacity, size);
+    return count ? memcpy(larger, list, count * size) : larger;
 }
 
 char *arena_copy_bytes(struct arena *arena, const void *bytes, size_t length)

@@ -14,6 +14,9 @@ void arena_free(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size);
 /* The same for count elements; ends the process where the product overflows. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
+/* The list of count elements, with room for more of them where *capacity says that there is none. Twice
+ * as much each time; the old list stays valid, and is not freed before the arena is. */
+void *arena_grow(struct arena *arena, void *list, size_t count, size_t *capacity, size_t size);
 /* Copies with a final NUL; a NULL text stays NULL. */
 char *arena_copy(struct arena *arena, const char *text);
 char *arena_copy_bytes(struct arena *arena, const void *bytes, size_t length);

@@ -19,17 +19,10 @@ static enum status add(void *context, const char *version, const char *file, str
     struct files *files = context;
 
     (void)err;
-    if (files->count == files->capacity) {
-        size_t capacity = files->capacity ? 2 * files->capacity : 256;
-        struct listed *larger = arena_array(files->arena, capacity, sizeof *larger);
-
-        if (files->count)
-            memcpy(larger, files->list, files->count * sizeof *larger);
-        files->list = larger;
-        files->capacity = capacity;
-    }
-    files->list[files->count++] = (struct listed){
-        .version = arena_copy(files->arena, version), .file = arena_copy(files->arena, file)};
+    files->list =
+        arena_grow(files->arena, files->list, files->count, &files->capacity, sizeof *files->list);
+    files->list[files->count++] = (struct listed){.version = arena_copy(files->arena, version),
+                                                  .file = arena_copy(files->arena, file)};
     return STATUS_OK;
 }
 
@@ -67,7 +60,7 @@ enum status appeared_find(const struct mirror_format *format, const struct mirro
         goto done;
     if (old.count)
         qsort(old.list, old.count, sizeof *old.list, by_file);
-    for (size_t i = 0; i < new.count && found.count <= APPEARED_MAX; i++)
+    for (size_t i = 0; i < new.count &&found.count <= APPEARED_MAX; i++)
         if (!old.count || !bsearch(&new.list[i], old.list, old.count, sizeof *old.list, by_file))
             add(&found, new.list[i].version, new.list[i].file, NULL);
     if (found.count > APPEARED_MAX) {
