@@ -37,7 +37,7 @@ struct settings {
     int64_t document_cache_size, file_cache_size;
     int64_t writer_group_max, writer_queue_max;
     int64_t readers; /* 0: four for each core */
-    int64_t trash_days, sweep_grace_hours, org_quota, upstream_cache_max;
+    int64_t trash_days, sweep_grace_hours, fetch_log_days, org_quota, upstream_cache_max;
     int64_t disk_warn_percent, disk_warn_bytes;
     int64_t disk_refuse_percent, disk_refuse_bytes;
     int64_t reserve_size;

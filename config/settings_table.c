@@ -130,6 +130,8 @@ const struct setting settings_table[] = {
      .decides = "How long a removed version may be restored, before its bytes go."},
     {"sweep_grace_hours", SETTING_INTEGER, AT(sweep_grace_hours), "24", 0, 8760,
      .decides = "How long bytes that nothing refers to are left alone, before trash_days begin."},
+    {"fetch_log_days", SETTING_INTEGER, AT(fetch_log_days), "90", 1, 3650,
+     .decides = "How long it is known who fetched what under which verdict, for audit and for trying policies."},
     {"disk_warn_percent", SETTING_INTEGER, AT(disk_warn_percent), "10", 0, 100,
      .decides = "With less free space than this share, or than disk_warn_bytes, the log warns."},
     {"disk_warn_bytes", SETTING_SIZE, AT(disk_warn_bytes), "10 GiB", 0, 1024 * TiB,

@@ -260,6 +260,7 @@ static int serve(struct command_call *call)
         .warn_percent = (int)call->settings->disk_warn_percent,
         .grace_us = call->settings->sweep_grace_hours * 3600 * 1000000,
         .upstream_cache_max = call->settings->upstream_cache_max,
+        .fetch_days = call->settings->fetch_log_days,
         .trash_us = call->settings->trash_days * 86400 * 1000000,
     };
     struct house house = {.settings = call->settings};

@@ -43,6 +43,14 @@ static void write_notes(struct jobs *jobs)
         log_event(LOG_WARN, "policy.not-noted", "reason=\"%s\"", err.message);
 }
 
+static void forget_fetches(struct jobs *jobs)
+{
+    struct error err;
+
+    if (catalog_forget_fetches(jobs->catalog, jobs->options.fetch_days, &err))
+        log_event(LOG_WARN, "fetches.not-forgotten", "reason=\"%s\"", err.message);
+}
+
 static void announce_endings(struct jobs *jobs)
 {
     struct error err;
@@ -173,6 +181,7 @@ static void *run(void *context)
     do {
         write_notes(jobs);
         announce_endings(jobs);
+        forget_fetches(jobs);
         note_token_uses(jobs);
         sweep(jobs);
         make_room(jobs, watch_disk(jobs));

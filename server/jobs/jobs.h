@@ -11,6 +11,7 @@ struct jobs_options {
     int warn_percent;   /* than this share: the log warns, once until there is room again */
     int64_t grace_us, trash_us; /* of the sweep */
     int64_t upstream_cache_max; /* bytes; 0: no limit but the disk's */
+    int64_t fetch_days;         /* how long fetches are known */
 };
 
 enum status jobs_start(struct catalog *catalog, const struct jobs_options *options,

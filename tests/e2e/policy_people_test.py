@@ -149,7 +149,7 @@ def test_a_sole_owner_says_that_he_is_alone(held, tmp_path):
 @conformance("art-107")
 def test_an_exception_is_over_at_its_end(held, people):
     people["ann"]("request", "create", "npm:left-pad@1.3.1", "--reason", "r")
-    assert people["bob"]("request", "approve", "1", "--until", "3s", "--comment", "c").returncode == DONE
+    assert people["bob"]("request", "approve", "1", "--until", "8s", "--comment", "c").returncode == DONE
     until(lambda: tarball(held, "1.3.1").status == 403, "the end of the exception")
     assert not people["bob"].shown("exception", "list")["items"]
 
@@ -181,7 +181,7 @@ def test_a_range_and_a_name_let_through_what_is_yet_to_come(held, people, upstre
         "Accept": "application/vnd.pypi.simple.v1+json"}).json()["files"] if file.get("yanked")]
 
 
-@pytest.mark.parametrize("words, told", [
+SAID = [
     (("create", "npm:left-pad@1.3.1"), "needs a reason"),
     (("create", "--reason", "r"), "name versions"),
     (("create", "npm:left-pad", "--reason", "r"), "which version"),
@@ -197,11 +197,14 @@ def test_a_range_and_a_name_let_through_what_is_yet_to_come(held, people, upstre
     (("approve", "x", "--until", "1d", "--comment", "c"), "nothing with the id"),
     (("deny", "1"), "why"),
     (("list", "--state", "shut"), "open, approved, denied or all"),
-])
-def test_what_cannot_be_is_said(held, people, words, told):
+]
+
+
+def test_what_cannot_be_is_said(held, people):
     people["ann"]("request", "create", "npm:left-pad@1.3.1", "--reason", "r")
-    done = people["owner"]("request", *words)
-    assert told in done.stdout + done.stderr, done
+    for words, told in SAID:
+        done = people["owner"]("request", *words)
+        assert told in done.stdout + done.stderr, done
 
 
 def test_what_is_held_is_listed_without_being_fetched(held, people, upstream):
@@ -247,22 +250,25 @@ def test_the_history_of_a_package_names_everybody(held, people):
     assert people["cleo"].shown("audit", "list", "acme", "--package", "npm:left-pad@9.9.9")["items"] == []
 
 
-@conformance("art-104")
-@pytest.mark.parametrize("text, told", [
+WRONG = [
     ("mood: enforce\n", "FILE:1:1"),
     ("mode: enforce\nrules:\n  a:\n    hold: {younger_then: 7d}\n", "FILE:4:"),
     ("mode: [\n", "FILE:"),
     (COOLDOWN + 'cases:\n  - {package: "npm:x@1.0.0", facts: {age: 2h}, expect: allow}\n', "FILE:9"),
-])
-def test_a_wrong_policy_is_not_taken(shelf, people, text, told):
+]
+
+
+@conformance("art-104")
+def test_a_wrong_policy_is_not_taken(shelf, people):
     """Not by the command, and not by the server: 422 with the line, and the revision stays."""
     set_policy(shelf, COOLDOWN)
     owner = people["owner"]
-    (owner.folder / "policy.yaml").write_text(text)
-    done = owner("policy", "set", "policy.yaml")
-    assert done.returncode == REFUSED and told.replace("FILE", "policy.yaml") in done.stderr
-    answer = shelf.put("/api/v1/orgs/acme/policy", json.dumps({"text": text}).encode())
-    assert answer.status == 422 and told.replace("FILE", "policy") in answer.json()["detail"], answer
+    for text, told in WRONG:
+        (owner.folder / "policy.yaml").write_text(text)
+        done = owner("policy", "set", "policy.yaml")
+        assert done.returncode == REFUSED and told.replace("FILE", "policy.yaml") in done.stderr
+        answer = shelf.put("/api/v1/orgs/acme/policy", json.dumps({"text": text}).encode())
+        assert answer.status == 422 and told.replace("FILE", "policy") in answer.json()["detail"], answer
     assert owner.shown("policy", "show")["revision"] == 1
 
 
