@@ -18,6 +18,8 @@ enum {
     LISTED_MAX = 5000,
     NAMED_MAX = 20, /* accounts of one change */
     SLOTS_FIRST = 1024,
+    KNOWN_SLOTS = 1 << 17, /* a power of two; ids of facts follow one another */
+    KNOWN_BYTES_MAX = 64 << 20,
 };
 
 #define DAY_US (INT64_C(86400) * 1000000)
@@ -36,15 +38,21 @@ struct change {
     size_t account_count, account_capacity;
 };
 
+/* Facts that were read, for days look at the same ones. */
+struct known_facts {
+    int64_t id;
+    struct facts facts;
+};
+
 struct replay {
     struct request *req;
     struct policy *policy;
     const struct policy_exception *exceptions; /* those that are live now */
     size_t exception_count;
     int64_t since_us;
-    struct arena *scratch, *findings;
-    int64_t facts_id; /* whose facts these are; 0: nobody's. One version's rows follow one another */
-    struct facts facts;
+    struct arena *scratch, *findings, *known_arena;
+    const struct known_facts **known; /* by the low bits of their ids; the first of a slot stays */
+    size_t known_bytes;
     struct change **slots;
     size_t slot_count, change_count;
     int64_t fetches, changed, refused, admitted;
@@ -127,15 +135,8 @@ static void add_account(struct arena *arena, struct change *change, const struct
     for (size_t i = change->account_count; i-- > 0;)
         if (change->accounts[i] == fetch->account_id)
             return;
-    if (change->account_count == change->account_capacity) {
-        size_t capacity = change->account_capacity ? 2 * change->account_capacity : 4;
-        int64_t *larger = arena_array(arena, capacity, sizeof *larger);
-
-        if (change->account_count)
-            memcpy(larger, change->accounts, change->account_count * sizeof *larger);
-        change->accounts = larger;
-        change->account_capacity = capacity;
-    }
+    change->accounts = arena_grow(arena, change->accounts, change->account_count, &change->account_capacity,
+                                  sizeof *change->accounts);
     if (change->account_count < NAMED_MAX)
         change->named[change->account_count] = arena_copy(arena, fetch->account);
     change->accounts[change->account_count++] = fetch->account_id;
@@ -152,23 +153,35 @@ static const char *rules_of(const struct verdict *verdict, struct arena *arena)
 }
 
 /* What was fetched when nothing was known of it is known by its name alone. */
-static enum status read_facts(struct replay *replay, const struct fetch_count *fetch, struct error *err)
+static enum status read_facts(struct replay *replay, const struct fetch_count *fetch,
+                              struct facts *out, struct error *err)
 {
+    const struct known_facts **slot = &replay->known[fetch->facts_id & (KNOWN_SLOTS - 1)];
+    size_t length;
+    bool is_kept;
     enum status rc;
 
-    if (fetch->facts_id == replay->facts_id && replay->facts.name &&
-        !strcmp(replay->facts.version, fetch->version))
+    if (*slot && (*slot)->id == fetch->facts_id) {
+        *out = (*slot)->facts;
         return STATUS_OK;
+    }
+    length = strlen(fetch->facts);
+    is_kept = !*slot && replay->known_bytes + length < KNOWN_BYTES_MAX;
     arena_reset(replay->scratch);
-    replay->facts_id = 0;
-    if ((rc = facts_read(fetch->facts, strlen(fetch->facts), replay->scratch, &replay->facts, err)))
+    if ((rc = facts_read(fetch->facts, length, is_kept ? replay->known_arena : replay->scratch, out, err)))
         return rc;
-    if (!replay->facts.name)
-        replay->facts = (struct facts){.format = fetch->format,
-                                       .name = arena_copy(replay->scratch, fetch->name_fold),
-                                       .version = arena_copy(replay->scratch, fetch->version),
-                                       .upstream = ""};
-    replay->facts_id = fetch->facts_id;
+    if (!out->name) {
+        *out = (struct facts){.format = fetch->format,
+                              .name = fetch->name_fold,
+                              .version = fetch->version,
+                              .upstream = ""};
+    } else if (is_kept) {
+        struct known_facts *known = arena_alloc(replay->known_arena, sizeof *known);
+
+        *known = (struct known_facts){fetch->facts_id, *out};
+        *slot = known;
+        replay->known_bytes += length;
+    }
     return STATUS_OK;
 }
 
@@ -179,18 +192,19 @@ static enum status replay_fetch(void *context, const struct fetch_count *fetch, 
         .format = fetch->format, .name_fold = fetch->name_fold, .version = fetch->version};
     struct verdict verdict;
     struct change *change;
+    struct facts facts;
     enum status rc;
 
     if (fetch->last_us < replay->since_us)
         return STATUS_OK;
-    if ((rc = read_facts(replay, fetch, err)))
+    if ((rc = read_facts(replay, fetch, &facts, err)))
         return rc;
     replay->fetches += fetch->fetches;
     arena_reset(replay->findings);
-    verdict_take(replay->policy, fetch->repository, &replay->facts, replay->exceptions,
+    verdict_take(replay->policy, fetch->repository, &facts, replay->exceptions,
                  replay->exception_count, fetch->last_us, replay->findings,
                  &verdict);
-    wanted.name = replay->facts.name;
+    wanted.name = facts.name;
     wanted.from = word_of(fetch->verdict, fetch->is_audited);
     wanted.to = word_of(verdict.action, verdict.mode == POLICY_AUDIT);
     if (strcmp(wanted.from, wanted.to) != 0) {
@@ -302,11 +316,15 @@ static enum status run(struct replay *replay, const struct org *org, int64_t day
     take_exceptions(replay, homes);
     replay->scratch = arena_new();
     replay->findings = arena_new();
+    replay->known_arena = arena_new();
+    replay->known = arena_array(replay->known_arena, KNOWN_SLOTS, sizeof *replay->known);
+    memset(replay->known, 0, KNOWN_SLOTS * sizeof *replay->known);
     grow(replay);
     replay->since_us = clock_now_us() - days * DAY_US;
     rc = catalog_walk_fetches(catalog, org->id, replay->since_us / DAY_US, replay_fetch, replay, &req->error);
     arena_free(replay->scratch);
     arena_free(replay->findings);
+    arena_free(replay->known_arena);
     org_homes_release(homes);
     return rc;
 }
