@@ -1,9 +1,11 @@
 """A policy is tried before it holds: why it says what it says, and what another one would have said."""
 
+import contextlib
 import datetime
 import json
 import os
 import re
+import sqlite3
 import subprocess
 
 import pytest
@@ -280,3 +282,18 @@ def test_set_changes_the_mode_alone(shelf, packhouse, tmp_path):
     (tmp_path / "flow.yaml").write_text("{mode: enforce}\n")
     packhouse("policy", "set", "flow.yaml", "--mode", "audit", code=1)
     packhouse("policy", "set", "own.yaml", "--mode", "loud", code=1)
+
+
+def test_each_fetch_is_judged_at_its_own_time(shelf, upstream):
+    """What has ripened since was too young when it was fetched, and days that are not asked for are left out."""
+    upstream.npm.add("ripe", "1.0.0", published=ago(days=8))
+    set_policy(shelf, AUDIT)
+    assert shelf.get(f"{shelf.npm}/ripe/-/ripe-1.0.0.tgz").status == 200
+    assert replay(shelf, COOLDOWN)["items"] == []
+    shelf.stop()
+    with contextlib.closing(sqlite3.connect(f"{shelf.data}/meta.db")) as rows, rows:
+        assert rows.execute("UPDATE fetch SET day = day - 3, last_us = last_us - 3 * 86400000000").rowcount == 1
+    shelf.start()
+    item, = replay(shelf, COOLDOWN)["items"]
+    assert (item["package"], item["to"], item["rules"]) == ("npm:ripe", "hold", ["cooldown"])
+    assert replay(shelf, COOLDOWN, days=3)["fetches"] == 0 and replay(shelf, COOLDOWN, days=4)["fetches"] == 1
