@@ -103,8 +103,9 @@ static enum status absent(struct asking *asking)
         return fail(&req->error, STATUS_NOT_FOUND, "",
                     "%.200s is a name that %s claims for itself, and nothing is published under it",
                     asking->package, asking->org->name);
-    return fail(&req->error, STATUS_NOT_FOUND, "", "%s/%s has no package %.200s, and neither has an upstream of it",
-                asking->org->name, req->repository->name, asking->package);
+    return fail(&req->error, STATUS_NOT_FOUND, "",
+                "%s/%s has no package %.200s, and neither has an upstream of it", asking->org->name,
+                req->repository->name, asking->package);
 }
 
 /* *says: the answer in one sentence, where there is more to say than the items do. */

@@ -118,8 +118,8 @@ static enum status check_mode(const struct policy *policy, const char *mode, con
 
     return is_audit == !strcmp(mode, "audit")
                ? STATUS_OK
-               : fail(err, STATUS_UNPROCESSABLE, "", "write the mode into %s by hand: no line of it begins with mode:",
-                      name);
+               : fail(err, STATUS_UNPROCESSABLE, "",
+                      "write the mode into %s by hand: no line of it begins with mode:", name);
 }
 
 static enum status read_wanted(const struct command_call *call, struct wanted_policy *out,
@@ -233,7 +233,7 @@ const struct command_option policy_set_options[] = {
     {"org",             "ORG",  "whose; without it the org of --repo, PACKHOUSE_REPO or the profile"},
     {"reason",          "TEXT", "why; everybody who lists the revisions reads it"                   },
     {"accept-lockfile", "FILE", "approve what this lockfile has: of npm, pnpm, Yarn, bun, pip, uv, poetry or pdm"},
-    {"mode", "MODE", "audit, which only records what would be held, or enforce; without FILE of the policy that holds"},
+    {"mode", "MODE", "audit, which only records what would be held, or enforce; without FILE: of what holds"},
     {0},
 };
 
