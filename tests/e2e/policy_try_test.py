@@ -227,6 +227,22 @@ def test_explain_of_what_policy_is_not_about_is_a_sentence(shelf, npm):
     explain(shelf, "npm:left-pad", repository="absent", expected=404)
 
 
+def test_who_may_read_a_package_may_ask_why(shelf):
+    """Trying a policy is for those who may set one, for it tells who fetched what."""
+    set_policy(shelf, COOLDOWN)
+    ask(shelf, "POST", "/accounts", {"name": "ann"}, 201)
+    ask(shelf, "POST", "/grants", {"subject": "ann", "role": "reader", "repository": "acme/main", "package": "npm:left-*"},
+        201)
+    ann = ask(shelf, "POST", "/tokens", {"for": "ann"}, 201)["token"]
+    why = "/api/v1/orgs/acme/policy/explain?repository=main&purl="
+    assert shelf.get(why + "npm:left-pad@1.3.1", token=ann).json()["items"][0]["verdict"] == "hold"
+    hidden, nobody = (shelf.get(why + f"npm:{name}@1.0.0", token=ann) for name in ("scripted", "scripless"))
+    assert hidden.status == nobody.status == 404
+    assert hidden.json()["detail"].replace("scripted", "") == nobody.json()["detail"].replace("scripless", "")
+    body = json.dumps({"text": STRICT}).encode()
+    assert shelf.http("POST", "/api/v1/orgs/acme/policy/replay", body, token=ann).status in (403, 404)
+
+
 @pytest.fixture
 def packhouse(shelf, tmp_path):
     """The command as the owner's terminal has it; returns what it printed."""
