@@ -115,6 +115,24 @@ static struct facts *add_unlisted(struct taking *taking, const char *file, const
     return facts;
 }
 
+/* What was listed besides stays, for approvals were bound to it: a listing may have had nothing
+ * better. */
+static void put_pinned(struct facts *facts, const char *sha256, const char *sha512)
+{
+    const char *listed[FACTS_DIGESTS_MAX];
+    size_t count = 0;
+
+    memcpy(listed, facts->digests, sizeof listed);
+    memset(facts->digests, 0, sizeof facts->digests);
+    facts->digests[count++] = sha256;
+    if (sha512)
+        facts->digests[count++] = sha512;
+    for (size_t i = 0; i < FACTS_DIGESTS_MAX && listed[i] && count < FACTS_DIGESTS_MAX; i++)
+        if (facts->bytes_changed == FACT_NO && strcmp(listed[i], sha256) != 0 &&
+            (!sha512 || strcmp(listed[i], sha512) != 0))
+            facts->digests[count++] = listed[i];
+}
+
 /* C5: the first bytes are the ones that count; a listing that has others by now is told. */
 static enum status add_pin(void *context, const char *file, const struct pin *pin,
                            struct error *err)
@@ -139,10 +157,7 @@ static enum status add_pin(void *context, const char *file, const struct pin *pi
         has_digest(facts, "sha512-", sha512.data, &differs);
     }
     facts->bytes_changed = differs ? FACT_YES : FACT_NO;
-    memset(facts->digests, 0, sizeof facts->digests);
-    facts->digests[0] = sha256;
-    if (sha512.length)
-        facts->digests[1] = sha512.data;
+    put_pinned(facts, sha256, sha512.length ? sha512.data : NULL);
     return STATUS_OK;
 }
 
