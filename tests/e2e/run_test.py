@@ -186,6 +186,31 @@ def test_a_port_that_is_taken_is_passed_over(run):
             taken.close()
 
 
+def test_a_named_port_that_is_taken_is_told_before_there_is_a_token(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for port in taken.getsockname()[1], 65536:
+            done = subprocess.run([ROOT / "run", "--port", str(port), "--data", "data"], cwd=tmp_path, text=True,
+                                  capture_output=True, timeout=6 * PATIENCE)
+            assert done.returncode == 1 and f"cannot listen on port {port}" in done.stderr, done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_data_is_named_from_where_one_stands(tmp_path):
+    """Also where it is called what the default is called."""
+    with open(tmp_path / "run.log", "wb") as log:
+        process = subprocess.Popen([ROOT / "run", "--no-upstreams", "--port", "0", "--data", "data"], cwd=tmp_path,
+                                   stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    try:
+        until(lambda: process.poll() is not None or LAST in (tmp_path / "run.log").read_text(), "the server",
+              within=6 * PATIENCE)
+        assert f"kept in {tmp_path / 'data'}. " in (tmp_path / "run.log").read_text()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.parametrize("options", [["--port"], ["--port", "x"], ["--colour"], ["extra"]])
 def test_a_wrong_option_is_told(options):
     done = subprocess.run([ROOT / "run", *options], text=True, capture_output=True, timeout=PATIENCE)
