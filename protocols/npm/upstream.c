@@ -287,7 +287,7 @@ static const char *restriction(const struct npm_upstream_packument *packument,
     if (told < held)
         strbuf_format(&text, "; and %zu more", held - told);
     strbuf_format(&text, "; ask: packhouse request create npm:%s@%s", packument->name,
-                  newest ? newest : "");
+                  held == 1 ? newest : "VERSION");
     return text.data;
 }
 

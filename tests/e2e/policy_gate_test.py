@@ -92,6 +92,15 @@ def test_npm_prints_why_an_exact_version_is_held(gated, npm):
     assert b"left-pad 1.3.0" in npm.install("left-pad@^1.3.0").files["index.js"]
 
 
+def test_npm_names_no_other_version_to_ask_for_than_the_wanted_one(gated, upstream, npm):
+    """npm prints one text for a package, whichever of its versions was wanted."""
+    upstream.npm.add("left-pad", "1.3.2", published=ago(minutes=30))
+    with pytest.raises(npm.Failure) as failed:
+        npm.install("left-pad@1.3.1")
+    told = failed.value.stdout + failed.value.stderr
+    assert "1.3.1 held" in told and "packhouse request create npm:left-pad@VERSION" in told
+
+
 @conformance("npm-166")
 @pytest.mark.parametrize("client", ["npm", "npm10", "pnpm", "yarn1", "berry", "bun"])
 def test_each_client_gets_the_version_before(gated, client, request):
