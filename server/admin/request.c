@@ -291,7 +291,7 @@ static enum status read_end(struct request *req, const struct json *body, int64_
     if (text)
         return STATUS_OK;
     if (seconds < 1 || seconds > EXCEPTION_DAYS_MAX * 86400)
-        return admin_invalid(req, "expires_in", "from 1 second to %d days", EXCEPTION_DAYS_MAX);
+        return admin_invalid(req, "expires_in", "an end from 1 second to %d days away", EXCEPTION_DAYS_MAX);
     *out = clock_now_us() + seconds * 1000000;
     return STATUS_OK;
 }

@@ -26,7 +26,10 @@ enum status policy_text_read(const struct command_call *call, const char *name, 
     if ((rc = text_file_read(name, call->arena, &file, err)))
         return rc;
     *text = file.mode ? file.text : set ? set->text : NULL;
-    return *text ? STATUS_OK : fail(err, STATUS_NOT_FOUND, "", "%s does not exist", name);
+    if (!*text)
+        return fail(err, STATUS_NOT_FOUND, "",
+                    "%s does not exist; the starting sets are approved-only, careful and open", name);
+    return STATUS_OK;
 }
 
 enum status client_org(const struct command_call *call, const char **org, struct error *err)

@@ -77,7 +77,7 @@ static int tell(const struct command_call *call, const struct wishes *wishes)
         return EXIT_DONE;
     }
     if (!wishes->asked && !wishes->joined)
-        puts("Nothing holds any of it back: just install it.");
+        puts("Nothing holds any of it back: what there is of it can be installed.");
     else if (wishes->asked + wishes->joined > 1)
         printf("%zu asked for, %zu more were asked for already, %zu are not held back. See: packhouse request list\n",
                wishes->asked, wishes->joined, wishes->not_held);

@@ -38,7 +38,8 @@ enum status data_lock(const char *data, int *fd, struct error *err)
     if (!flock(*fd, LOCK_EX | LOCK_NB))
         return STATUS_OK;
     rc = errno == EWOULDBLOCK
-             ? fail(err, STATUS_CONFLICT, "data-in-use", "another packhouse is using %s", data)
+             ? fail(err, STATUS_CONFLICT, "data-in-use",
+                    "another packhouse is using %s: stop it, or name another directory", data)
              : fail_errno(err, "could not lock %s", path);
     close(*fd);
     *fd = -1;
