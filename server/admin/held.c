@@ -1,10 +1,9 @@
 #include "server/admin/held.h"
 
-#include "config/clock.h"
-#include "protocols/http/verdicts.h"
+#include "protocols/http/verdict_explain.h"
 #include "server/admin/exchange.h"
 #include "server/routes.h"
-#include "storage/catalog/home_map.h"
+#include "storage/catalog/owner.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/pypi_version.h"
 
@@ -78,61 +77,32 @@ static void add_word(struct strbuf *words, const char *word)
     strbuf_format(words, "%s%s", words->length ? " " : "", word);
 }
 
-struct finding_words {
+/* What is found of a version, over its files. */
+struct gathering {
+    struct request *req;
+    const struct purl *purl;
+    struct wanted_version *out;
     struct strbuf rules, grave, facts;
+    bool is_there;
 };
 
-/* Takes the verdict of one file again, for the file's line does not say which findings are grave.
- */
-static enum status add_file(struct request *req, const struct org_homes *homes,
-                            const char *repository, const char *text, struct finding_words *out)
+static void gather_file(void *context, const struct facts *facts, const struct verdict *verdict,
+                        int64_t revision)
 {
-    struct verdict verdict;
-    struct facts facts;
-    enum status rc;
+    struct gathering *gathering = context;
 
-    if ((rc = facts_read(text, strlen(text), req->arena, &facts, &req->error)))
-        return rc;
-    verdict_take(homes->policy, repository, &facts, homes->exceptions, homes->exception_count,
-                 clock_now_us(), req->arena, &verdict);
-    for (size_t i = 0; i < verdict.standing_count; i++) {
-        add_word(&out->rules, verdict.findings[i].rule);
-        if (verdict.findings[i].is_grave)
-            add_word(&out->grave, verdict.findings[i].rule);
+    (void)revision;
+    if (!admin_is_of_version(gathering->purl, facts->version))
+        return;
+    gathering->is_there = true;
+    gathering->out->version = arena_copy(gathering->req->arena, facts->version);
+    for (size_t i = 0; i < verdict->standing_count; i++) {
+        add_word(&gathering->rules, verdict->findings[i].rule);
+        if (verdict->findings[i].is_grave)
+            add_word(&gathering->grave, verdict->findings[i].rule);
     }
-    strbuf_format(&out->facts, "%s%s", out->facts.length ? "\n" : "", text);
-    return STATUS_OK;
-}
-
-/* From what the listing says of the version's files. STATUS_NOT_FOUND where it has none. */
-static enum status look_at_files(struct request *req, const struct repository *repository,
-                                 const struct purl *purl, const struct package_verdicts *verdicts,
-                                 struct wanted_version *out)
-{
-    const struct org_homes *homes;
-    struct finding_words words;
-    bool is_there = false;
-    enum status rc;
-
-    strbuf_init(&words.rules, req->arena, WORDS_MAX);
-    strbuf_init(&words.grave, req->arena, WORDS_MAX);
-    strbuf_init(&words.facts, req->arena, FACTS_MAX);
-    if ((rc = home_map_get(req->service->catalog, repository->org_id, &homes, &req->error)))
-        return rc;
-    for (size_t i = 0; i < verdicts->count && !rc && homes->policy; i++) {
-        if (!admin_is_of_version(purl, verdicts->list[i].version))
-            continue;
-        is_there = true;
-        out->version = verdicts->list[i].version;
-        rc = add_file(req, homes, repository->name, verdicts->list[i].facts, &words);
-    }
-    org_homes_release(homes);
-    out->rules = words.rules.data;
-    out->grave = words.grave.data;
-    out->facts = words.facts.data;
-    return rc || is_there ? rc
-                          : fail(&req->error, STATUS_NOT_FOUND, "no-such-version",
-                                 "there is no version %s of %s here", purl->version, purl->name);
+    strbuf_text(&gathering->facts, gathering->facts.length ? "\n" : "");
+    facts_write(facts, &gathering->facts);
 }
 
 const struct verdict_format *admin_verdict_format(enum format format)
@@ -143,25 +113,37 @@ const struct verdict_format *admin_verdict_format(enum format format)
     return NULL;
 }
 
-/* The verdicts of the upstream that has the name; of those that may, the first that knows it. */
-static enum status get_verdicts(struct request *req, const struct home *home,
-                                const struct purl *purl, struct package_verdicts *out)
+/* From what the listing says of the version's files: the upstream's that has the name, or of those
+ * that may have it the first that knows it. */
+static enum status look_at_files(struct request *req, const struct home *home,
+                                 const struct purl *purl, struct wanted_version *out)
 {
     const struct verdict_format *how = admin_verdict_format(purl->format);
+    struct gathering gathering = {.req = req, .purl = purl, .out = out};
     enum status rc = STATUS_NOT_FOUND;
 
+    strbuf_init(&gathering.rules, req->arena, WORDS_MAX);
+    strbuf_init(&gathering.grave, req->arena, WORDS_MAX);
+    strbuf_init(&gathering.facts, req->arena, FACTS_MAX);
     for (size_t i = 0; how && i < home->upstream_count && rc == STATUS_NOT_FOUND; i++)
-        rc = package_verdicts_get(req, how, &home->upstreams[i], purl->name, purl->name, NULL, out,
-                                  &req->error);
-    return rc != STATUS_NOT_FOUND
-               ? rc
-               : fail(&req->error, rc, "no-such-package", "no upstream has %s", purl->name);
+        rc = verdict_explain(req, how, &home->upstreams[i], purl->name, purl->name, gather_file,
+                             &gathering, &req->error);
+    if (rc)
+        return rc != STATUS_NOT_FOUND
+                   ? rc
+                   : fail(&req->error, rc, "no-such-package", "no upstream has %s", purl->name);
+    if (!gathering.is_there)
+        return fail(&req->error, STATUS_NOT_FOUND, "no-such-version",
+                    "there is no version %s of %s here", purl->version, purl->name);
+    out->rules = gathering.rules.data;
+    out->grave = gathering.grave.data;
+    out->facts = gathering.facts.data;
+    return STATUS_OK;
 }
 
 enum status admin_find_held(struct request *req, const struct repository *repository,
                             const struct purl *purl, struct wanted_version *out, bool *is_held)
 {
-    struct package_verdicts verdicts = {0};
     struct repository asking = *repository;
     bool has_policy;
     struct home home;
@@ -184,8 +166,7 @@ enum status admin_find_held(struct request *req, const struct repository *reposi
                                 req->arena, &home, &req->error)) ||
         home.kind == HOME_LOCAL)
         goto done;
-    if (!(rc = get_verdicts(req, &home, purl, &verdicts)))
-        rc = look_at_files(req, &asking, purl, &verdicts, out);
+    rc = look_at_files(req, &home, purl, out);
     *is_held = !rc && *out->rules;
 done:
     req->repository = NULL;
