@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SENTENCE_MAX = 256, FIELDS = 8 };
+enum { SENTENCE_MAX = 256, FIELDS = 8, HISTORY_DAYS = 30 };
+
+#define DAY_US (INT64_C(86400) * 1000000)
 
 struct facts *facts_list_add(struct facts_list *list)
 {
@@ -300,12 +302,23 @@ static void put_verdict(struct taking *taking, const struct facts *facts,
         note_hold(taking, facts, verdict, rules.data);
 }
 
+/* What a package did long before anybody here asked for it is how it is: without this, one that has
+ * run scripts for years would be held from its first version with any on, and clients would take
+ * the one before that. The version that began it is held all the same. */
+static bool was_there_long(const struct facts *facts, int64_t now_us)
+{
+    int64_t seen_us = facts->first_seen_us ? facts->first_seen_us : now_us;
+    int64_t born_us = facts_born_us(facts);
+
+    return !facts->absent_us && born_us && seen_us - born_us > HISTORY_DAYS * DAY_US;
+}
+
 /* In the order in which they were published, for some facts are about what was before. */
 static void take_all(struct taking *taking)
 {
     struct facts **order = in_order(taking, compare_births);
     struct facts_history history = {0};
-    const struct facts *allowed = NULL;
+    const struct facts *before = NULL;
     struct arena *scratch = arena_new();
 
     for (size_t i = 0; i < taking->facts.count; i++) {
@@ -314,13 +327,13 @@ static void take_all(struct taking *taking)
 
         arena_reset(scratch);
         facts_compare_history(facts, &history);
-        facts_compare_scripts(facts, allowed);
+        facts_compare_scripts(facts, before);
         verdict_take(taking->homes->policy, taking->req->repository->name, facts,
                      taking->homes->exceptions, taking->homes->exception_count, taking->now_us,
                      scratch, &verdict);
         put_verdict(taking, facts, &verdict);
-        if (verdict.action == VERDICT_ALLOW)
-            allowed = facts;
+        if (verdict.action == VERDICT_ALLOW || was_there_long(facts, taking->now_us))
+            before = facts;
         facts_history_add(&history, facts);
     }
     arena_free(scratch);

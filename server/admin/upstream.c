@@ -319,5 +319,6 @@ enum status admin_refresh_upstream(struct request *req, struct response *res)
         return rc;
     if (req->service->mirror)
         mirror_forget(req->service->mirror, upstream.id);
+    catalog_renew_homes(req->service->catalog, upstream.org_id);
     return respond_upstream(req, res, 200, &upstream);
 }

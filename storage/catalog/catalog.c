@@ -237,6 +237,11 @@ struct file_cache *catalog_file_cache(struct catalog *catalog)
     return catalog->files;
 }
 
+void catalog_renew_homes(struct catalog *catalog, int64_t org_id)
+{
+    home_map_changed(catalog->homes, org_id);
+}
+
 struct home_map *catalog_home_map(struct catalog *catalog)
 {
     return catalog->homes;

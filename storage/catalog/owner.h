@@ -33,6 +33,8 @@ enum status catalog_find_home(struct catalog *catalog, const struct repository *
 /* Grows with every change of the org's sources, upstreams, claims and set owners; from memory, without
  * a lock. What was rendered under another one is not served. */
 uint64_t catalog_home_generation(struct catalog *catalog, int64_t org_id);
+/* Moves it on without a change: what was rendered is to be looked at again. */
+void catalog_renew_homes(struct catalog *catalog, int64_t org_id);
 
 /* For operations. The owner of the name as it is now: *upstream_id is 0 for the org (also by claim).
  * STATUS_NOT_FOUND, without words, where nobody owns it. */

@@ -14,6 +14,7 @@ import lies
 import packages
 import shapes
 from conformance import conformance
+from patience import until
 from pulling import attach
 
 CORGI = {"Accept": "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*"}
@@ -473,3 +474,11 @@ def test_a_cold_packument_is_rendered_once(pulling, upstream):
     first, second = (pulling.get(f"{pulling.npm}/outside") for _ in range(2))
     assert (first.status, first.body) == (second.status, second.body) and first.status == 200
     assert renders() == before + 1
+
+
+def test_a_refresh_reaches_what_is_rendered_already(pulling, upstream):
+    for _ in range(2):
+        assert "1.9.0" not in packument(pulling, "outside")["versions"]
+    upstream.npm.add("outside", "1.9.0")
+    assert pulling.post("/api/v1/orgs/acme/upstreams/npm/refresh").status == 200
+    until(lambda: "1.9.0" in packument(pulling, "outside")["versions"], "the new version", within=240)

@@ -395,3 +395,24 @@ def test_signatures_of_the_upstream_are_verified(server, upstream):
     assert list(packument(server, "unsigned")["versions"]) == ["1.1.0"]
     answer = server.get(f"{server.npm}/unsigned/-/unsigned-1.0.0.tgz")
     assert answer.status == 403 and b"It is not signed" in answer.body
+
+
+def test_scripts_are_new_where_a_package_begins_to_run_them(server, upstream):
+    """What it did long before it was first asked for is how it is; what comes later is looked at."""
+    attach(server, "npm", upstream.npm_url)
+    npm, scripts = upstream.npm, {"scripts": {"postinstall": "node a.js"}}
+    npm.add("native", "1.0.0", published=ago(days=900))
+    for number in (1, 2, 3):
+        npm.add("native", f"1.{number}.0", published=ago(days=900 - number), **scripts)
+    npm.add("taken", "1.0.0", published=ago(days=900))
+    for number in (1, 2):
+        npm.add("taken", f"1.0.{number}", published=ago(days=20 - number), **scripts)
+    set_policy(server, "mode: enforce\ndefault: allow\nrules:\n  scripts:\n    hold: {new_install_scripts: true}\n")
+    assert list(packument(server, "native")["versions"]) == ["1.0.0", "1.2.0", "1.3.0"]
+    assert list(packument(server, "taken")["versions"]) == ["1.0.0"]
+    npm.add("native", "1.4.0", published=ago(days=1), **scripts)
+    npm.add("native", "1.5.0", published=ago(days=1), scripts={"postinstall": "node evil.js"})
+    npm.add("native", "1.6.0", published=ago(hours=1), scripts={"postinstall": "node evil.js"})
+    assert server.post("/api/v1/orgs/acme/upstreams/npm/refresh").status == 200
+    until(lambda: "1.4.0" in packument(server, "native")["versions"], "the new version")
+    assert list(packument(server, "native")["versions"]) == ["1.0.0", "1.2.0", "1.3.0", "1.4.0"]
