@@ -102,7 +102,7 @@ static enum status add_endings(struct history *history)
     for (size_t i = 0; i < count; i++)
         if (list[i].ended_us && (list[i].scope != SCOPE_VERSION || is_wanted(history, list[i].wanted)))
             add(history, &(struct deed){list[i].ended_us, 1, list[i].ended_by, "ended", list[i].wanted,
-                                        list[i].rules, list[i].comment});
+                                        list[i].rules, list[i].ended_reason});
     return STATUS_OK;
 }
 

@@ -20,6 +20,7 @@ struct wishes {
     size_t count;
     size_t asked, joined, not_held;
     struct strbuf items; /* JSON, with commas between */
+    bool is_lockfile;
 };
 
 static void add_items(struct wishes *wishes, const struct json *answer)
@@ -32,7 +33,8 @@ static void add_items(struct wishes *wishes, const struct json *answer)
 
         wishes->asked += is_new;
         wishes->joined += !is_new;
-        strbuf_format(&wishes->items, "%s{\"id\":%lld,\"package\":", wishes->items.length ? "," : "",
+        strbuf_format(&wishes->items,
+                      "%s{\"id\":%lld,\"package\":", wishes->items.length ? "," : "",
                       (long long)json_int(json_get(item, "id"), 0));
         strbuf_json(&wishes->items, json_text(json_get(item, "package")));
         strbuf_text(&wishes->items, ",\"version\":");
@@ -42,12 +44,29 @@ static void add_items(struct wishes *wishes, const struct json *answer)
     wishes->not_held += (size_t)json_int(json_get(answer, "not_held"), 0);
 }
 
+/* Versions of a lockfile, of which some may be gone; one that a person typed must be there. */
+static void write_purls(const struct wishes *wishes, size_t from, size_t to, struct strbuf *body)
+{
+    if (!wishes->is_lockfile) {
+        output_member(body, "purl", wishes->versions[from]);
+        return;
+    }
+    strbuf_text(body, ",\"purls\":[");
+    for (size_t i = from; i < to; i++) {
+        strbuf_text(body, i > from ? "," : "");
+        strbuf_json(body, wishes->versions[i]);
+    }
+    strbuf_char(body, ']');
+}
+
 /* Some at a time: for each, the server may have to ask an upstream. */
 static enum status ask(struct command_call *call, struct wishes *wishes, struct error *err)
 {
+    size_t at_once = wishes->is_lockfile ? AT_ONCE : 1;
     enum status rc = STATUS_OK;
 
-    for (size_t from = 0; from < wishes->count && !rc; from += AT_ONCE) {
+    for (size_t from = 0; from < wishes->count && !rc; from += at_once) {
+        size_t to = from + at_once < wishes->count ? from + at_once : wishes->count;
         struct client_answer answer = {0};
         struct strbuf body;
 
@@ -55,14 +74,10 @@ static enum status ask(struct command_call *call, struct wishes *wishes, struct 
         strbuf_char(&body, '{');
         output_member(&body, "repository", wishes->repository);
         output_member(&body, "reason", wishes->reason);
-        strbuf_text(&body, ",\"purls\":[");
-        for (size_t i = from; i < wishes->count && i < from + AT_ONCE; i++) {
-            strbuf_text(&body, i > from ? "," : "");
-            strbuf_json(&body, wishes->versions[i]);
-        }
-        strbuf_text(&body, "]}");
-        rc = client_ask(call, "POST", client_path(call, "/api/v1/orgs/%s/requests", wishes->org), &body, &answer,
-                        err);
+        write_purls(wishes, from, to, &body);
+        strbuf_char(&body, '}');
+        rc = client_ask(call, "POST", client_path(call, "/api/v1/orgs/%s/requests", wishes->org),
+                        &body, &answer, err);
         if (!rc)
             add_items(wishes, answer.json);
         client_answer_clear(&answer);
@@ -79,7 +94,8 @@ static int tell(const struct command_call *call, const struct wishes *wishes)
     if (!wishes->asked && !wishes->joined)
         puts("Nothing holds any of it back: what there is of it can be installed.");
     else if (wishes->asked + wishes->joined > 1)
-        printf("%zu asked for, %zu more were asked for already, %zu are not held back. See: packhouse request list\n",
+        printf("%zu asked for, %zu more were asked for already, %zu are not held back. See: "
+               "packhouse request list\n",
                wishes->asked, wishes->joined, wishes->not_held);
     else
         printf("%s for. Whoever approves sees it with: packhouse request list\n",
@@ -91,6 +107,7 @@ static int create(struct command_call *call)
 {
     const char *lockfile = command_option(call, "lockfile");
     struct wishes wishes = {.reason = command_option(call, "reason"),
+                            .is_lockfile = lockfile,
                             .versions = call->arguments,
                             .count = call->argument_count};
     const char **listed;
@@ -98,7 +115,8 @@ static int create(struct command_call *call)
     int code;
 
     if (!wishes.count == !lockfile)
-        return command_usage(call, "name versions such as npm:left-pad@1.3.1, or give --lockfile FILE");
+        return command_usage(call,
+                             "name versions such as npm:left-pad@1.3.1, or give --lockfile FILE");
     if (!wishes.reason || !*wishes.reason)
         return command_usage(call, "a request needs a reason: --reason \"fixes our crash\"");
     if (client_repository(call, &wishes.org, &wishes.repository, &err))
@@ -116,17 +134,18 @@ static int create(struct command_call *call)
 static int list(struct command_call *call)
 {
     static const struct output_column columns[] = {
-        {"id",         "REQUEST" },
-        {"package",    "PACKAGE" },
-        {"version",    "VERSION" },
-        {"rules",      "HELD BY" },
-        {"state",      "STATE"   },
-        {"by",         "ASKED BY"},
-        {"requesters", "OF"      },
-        {"reason",     "REASON"  },
-        {0},
+        {"id",        "REQUEST"},
+        {"package",           "PACKAGE"},
+        {"version","VERSION"},
+        {"rules",   "HELD BY"},
+        {"state",           "STATE"},
+        {"by","ASKED BY"},
+        {"requesters",     "OF"},
+        {"reason",           "REASON"},
+        {0 },
     };
-    const char *state = command_option(call, "state"), *package = command_option(call, "package"), *org;
+    const char *state = command_option(call, "state"), *package = command_option(call, "package"),
+               *org;
     struct error err = {0};
     char *query;
 
@@ -139,39 +158,39 @@ static int list(struct command_call *call)
 }
 
 static const struct output_column lines[] = {
-    {"id",         "REQUEST"   },
-    {"package",    "PACKAGE"   },
-    {"version",    "VERSION"   },
-    {"repository", "REPOSITORY"},
-    {"rules",      "HELD BY"   },
-    {"grave",      "GRAVE"     },
-    {"state",      "STATE"     },
-    {"created_at", "ASKED"     },
-    {"decided_by", "DECIDED BY"},
-    {"decided_at", "DECIDED"   },
-    {"comment",    "COMMENT"   },
-    {"exception",  "EXCEPTION" },
-    {0},
+    {"id",          "REQUEST"},
+    {"package",             "PACKAGE"},
+    {"version","VERSION"},
+    {"repository",     "REPOSITORY"},
+    {"rules",             "HELD BY"},
+    {"grave","GRAVE"},
+    {"state",       "STATE"},
+    {"created_at",             "ASKED"},
+    {"decided_by",          "DECIDED BY"},
+    {"decided_at",       "DECIDED"},
+    {"comment",             "COMMENT"},
+    {"exception","EXCEPTION"},
+    {0 },
 };
 
 static const struct output_column fact_lines[] = {
-    {"file",                "FILE"            },
-    {"published_at",        "PUBLISHED"       },
-    {"size",                "BYTES"           },
-    {"license",             "LICENCE"         },
-    {"publisher",           "PUBLISHER"       },
-    {"scripts",             "SCRIPTS"         },
-    {"install_scripts",     "INSTALL SCRIPTS" },
-    {"new_install_scripts", "NEW SCRIPTS"     },
-    {"provenance",          "PROVENANCE"      },
-    {"signature",           "SIGNATURE"       },
-    {"trust_downgrade",     "TRUST DOWNGRADE" },
-    {"publisher_change",    "PUBLISHER CHANGE"},
-    {"deprecated",          "DEPRECATED"      },
-    {"bytes_changed",       "BYTES CHANGED"   },
-    {"manifest_mismatch",   "MISMATCH"        },
-    {"digests",             "DIGESTS"         },
-    {0},
+    {"file",            "FILE"},
+    {"published_at",                 "PUBLISHED"},
+    {"size","BYTES"},
+    {"license",            "LICENCE"},
+    {"publisher",                 "PUBLISHER"},
+    {"scripts","SCRIPTS"},
+    {"install_scripts",       "INSTALL SCRIPTS"},
+    {"new_install_scripts",                 "NEW SCRIPTS"},
+    {"provenance",            "PROVENANCE"},
+    {"signature", "SIGNATURE"},
+    {"trust_downgrade",                 "TRUST DOWNGRADE"},
+    {"publisher_change","PUBLISHER CHANGE"},
+    {"deprecated",      "DEPRECATED"},
+    {"bytes_changed",                 "BYTES CHANGED"},
+    {"manifest_mismatch",      "MISMATCH"},
+    {"digests", "DIGESTS"},
+    {0                },
 };
 
 /* The path of one request; NULL, and told why, where that cannot be said. */
@@ -184,13 +203,18 @@ static char *request_path(struct command_call *call, const char *suffix)
         command_usage(call, "%s", err.message);
         return NULL;
     }
-    return arena_format(call->arena, "%s%s", client_path(call, "/api/v1/orgs/%s/requests/%s", org, call->arguments[0]),
+    return arena_format(call->arena, "%s%s",
+                        client_path(call, "/api/v1/orgs/%s/requests/%s", org, call->arguments[0]),
                         suffix);
 }
 
 static void print_reasons(const struct command_call *call, const struct json *reasons)
 {
-    static const struct output_column reason_lines[] = {{"by", "BY"}, {"reason", "REASON"}, {0}};
+    static const struct output_column reason_lines[] = {
+        {"by",      "BY"},
+        {"reason",         "REASON"},
+        {0}
+    };
 
     for (size_t i = 0; i < json_count(reasons); i++) {
         putchar('\n');
@@ -230,7 +254,8 @@ static enum status add_until(struct strbuf *body, const char *text, struct error
     int64_t ms;
 
     if (!text)
-        return fail(err, STATUS_INVALID, "", "until when? --until 30d, or a time such as 2026-12-24T00:00:00Z");
+        return fail(err, STATUS_INVALID, "",
+                    "until when? --until 30d, or a time such as 2026-12-24T00:00:00Z");
     if (strchr(text, '-')) {
         output_member(body, "not_after", text);
         return STATUS_OK;
@@ -274,7 +299,8 @@ static int decide(struct command_call *call, const char *suffix, const struct st
         package = json_text(json_get(answer.json, "package"));
         version = json_text(json_get(answer.json, "version"));
         if (json_get(answer.json, "exception"))
-            code = output_done(call, answer.json, "%s@%s comes through from now on (exception %lld).", package,
+            code = output_done(call, answer.json,
+                               "%s@%s comes through from now on (exception %lld).", package,
                                version, (long long)json_int(json_get(answer.json, "exception"), 0));
         else
             code = output_done(call, answer.json, "%s@%s stays held back.", package, version);

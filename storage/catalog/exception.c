@@ -56,10 +56,12 @@ static enum status check(const struct exception *exception, int64_t now_us, stru
 {
     const struct package_pattern *pattern;
 
-    if (!exception->comment || !*exception->comment || strlen(exception->comment) > EXCEPTION_COMMENT_MAX)
+    if (!exception->comment || !*exception->comment ||
+        strlen(exception->comment) > EXCEPTION_COMMENT_MAX)
         return invalid(err, "an exception needs a comment, of at most 1000 bytes");
     if (exception->not_after_us <= now_us)
-        return invalid(err, "the exception would be over before it begins: give an end in the future");
+        return invalid(err,
+                       "the exception would be over before it begins: give an end in the future");
     if (exception->not_after_us > now_us + EXCEPTION_DAYS_MAX * DAY_US)
         return invalid(err, "an exception lasts at most 180 days");
     if (!*exception->rules)
@@ -68,9 +70,10 @@ static enum status check(const struct exception *exception, int64_t now_us, stru
         !*exception->wanted != (exception->scope == SCOPE_NAME))
         return invalid(err, "a version and a range say which, a name says nothing more");
     if (!*exception->bytes == (exception->scope == SCOPE_VERSION))
-        return fail(err, STATUS_CONFLICT, "bytes-unknown",
-                    "nobody knows yet which bytes %s %s has: ask for it once with its client, then again",
-                    exception->name, exception->wanted);
+        return fail(
+            err, STATUS_CONFLICT, "bytes-unknown",
+            "nobody knows yet which bytes %s %s has: ask for it once with its client, then again",
+            exception->name, exception->wanted);
     return package_pattern_parse(exception_pattern(exception, arena), arena, &pattern, err);
 }
 
@@ -81,8 +84,9 @@ static void write_detail(const struct exception *exception, struct strbuf *out)
     clock_format_iso(exception->not_after_us, until);
     strbuf_text(out, "{\"package\":");
     strbuf_json(out, exception->name);
-    strbuf_format(out, ",\"format\":\"%s\",\"scope\":\"%s\",\"wanted\":",
-                  format_name(exception->format), exception_scope_name(exception->scope));
+    strbuf_format(out,
+                  ",\"format\":\"%s\",\"scope\":\"%s\",\"wanted\":", format_name(exception->format),
+                  exception_scope_name(exception->scope));
     strbuf_json(out, exception->wanted);
     strbuf_text(out, ",\"rules\":");
     strbuf_json(out, exception->rules);
@@ -111,7 +115,8 @@ static enum status record(struct transaction *tx, const struct actor *actor, int
 static enum status next_number(struct transaction *tx, int64_t org_id, int64_t *number,
                                struct error *err)
 {
-    static const char NEXT[] = "SELECT number FROM exception WHERE org_id = ?1 ORDER BY number DESC LIMIT 1";
+    static const char NEXT[] =
+        "SELECT number FROM exception WHERE org_id = ?1 ORDER BY number DESC LIMIT 1";
     struct query *query = db_query(tx->db, NEXT);
     enum status rc;
 
@@ -127,7 +132,8 @@ static enum status insert(struct transaction *tx, const struct actor *actor, int
                           struct exception *exception, struct error *err)
 {
     static const char INSERT[] =
-        "INSERT INTO exception(org_id, number, format, name_fold, name, scope, wanted, rules, bytes,"
+        "INSERT INTO exception(org_id, number, format, name_fold, name, scope, wanted, rules, "
+        "bytes,"
         " comment, by_account, is_alone, created_us, not_after_us)"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     struct query *query = db_query(tx->db, INSERT);
@@ -170,7 +176,7 @@ enum status tx_add_exception(struct transaction *tx, const struct actor *actor, 
 #define EXCEPTION_COLUMNS                                                                          \
     "e.id, e.number, e.format, e.name, e.name_fold, e.scope, e.wanted, e.rules, e.bytes,"          \
     " e.comment, e.is_alone, e.not_after_us, e.created_us, e.ended_us, a.name, b.name,"            \
-    " (SELECT q.number FROM request q WHERE q.exception_id = e.id), e.org_id"                      \
+    " (SELECT q.number FROM request q WHERE q.exception_id = e.id), e.org_id, e.ended_reason"      \
     " FROM exception e JOIN account a ON a.id = e.by_account"                                      \
     " LEFT JOIN account b ON b.id = e.ended_by"
 
@@ -194,11 +200,12 @@ static void read_exception(struct query *query, struct arena *arena, struct exce
         .by = arena_copy(arena, db_text(query, 14)),
         .ended_by = arena_copy(arena, db_text(query, 15)),
         .request = db_int(query, 16),
+        .ended_reason = arena_copy(arena, db_text(query, 18)),
     };
 }
 
-static enum status find_one(struct query *query, int64_t org_id, int64_t number, struct arena *arena,
-                            struct exception *out, struct error *err)
+static enum status find_one(struct query *query, int64_t org_id, int64_t number,
+                            struct arena *arena, struct exception *out, struct error *err)
 {
     enum status rc;
 
@@ -223,7 +230,8 @@ struct ending {
 static enum status mark_ended(struct transaction *tx, const struct ending *ending,
                               const struct exception *exception, struct error *err)
 {
-    static const char END[] = "UPDATE exception SET ended_us = ?2, ended_by = ?3 WHERE id = ?1";
+    static const char END[] =
+        "UPDATE exception SET ended_us = ?2, ended_by = ?3, ended_reason = ?4 WHERE id = ?1";
     struct query *query = db_query(tx->db, END);
     struct arena *arena = arena_new();
     struct strbuf detail;
@@ -233,13 +241,15 @@ static enum status mark_ended(struct transaction *tx, const struct ending *endin
     db_bind_int(query, 1, exception->id);
     db_bind_int(query, 2, tx->now_us);
     db_bind_int(query, 3, ending->actor->principal->account_id);
+    db_bind_text(query, 4, ending->reason);
     strbuf_init(&detail, arena, DETAIL_MAX);
     strbuf_text(&detail, "{\"reason\":");
     strbuf_json(&detail, ending->reason);
     strbuf_char(&detail, '}');
     snprintf(target, sizeof target, "%" PRId64, exception->number);
     if (!(rc = db_run(query, err)))
-        rc = tx_record(tx, ending->actor, ending->org_id, "exception.ended", target, detail.data, err);
+        rc = tx_record(tx, ending->actor, ending->org_id, "exception.ended", target, detail.data,
+                       err);
     arena_free(arena);
     tx_home_changed(tx, ending->org_id);
     return rc;
@@ -252,13 +262,15 @@ static enum status end_exception(struct transaction *tx, void *argument, struct 
     struct exception exception;
     enum status rc;
 
-    if ((rc = find_one(db_query(tx->db, FIND), ending->org_id, ending->number, arena, &exception, err)))
+    if ((rc = find_one(db_query(tx->db, FIND), ending->org_id, ending->number, arena, &exception,
+                       err)))
         goto done;
     if (exception_is_live(&exception, tx->now_us))
         rc = mark_ended(tx, ending, &exception, err);
     else if (exception.ended_us)
-        rc = fail(err, STATUS_CONFLICT, "exception-over", "%s has ended the exception %" PRId64 " already",
-                  exception.ended_by, ending->number);
+        rc = fail(err, STATUS_CONFLICT, "exception-over",
+                  "%s has ended the exception %" PRId64 " already", exception.ended_by,
+                  ending->number);
     else
         rc = fail(err, STATUS_CONFLICT, "exception-over",
                   "the exception %" PRId64 " is over by itself already", ending->number);
@@ -267,8 +279,9 @@ done:
     return rc;
 }
 
-enum status catalog_end_exception(struct catalog *catalog, const struct actor *actor, int64_t org_id,
-                                  int64_t number, const char *reason, struct error *err)
+enum status catalog_end_exception(struct catalog *catalog, const struct actor *actor,
+                                  int64_t org_id, int64_t number, const char *reason,
+                                  struct error *err)
 {
     struct ending ending = {actor, org_id, number, reason ? reason : ""};
 
@@ -284,8 +297,9 @@ struct announcing {
 
 static enum status announce(struct transaction *tx, void *argument, struct error *err)
 {
-    static const char WARNED[] = "UPDATE exception SET warned_us = ?2 WHERE id = ?1 AND warned_us = 0"
-                                 " AND ended_us = 0";
+    static const char WARNED[] =
+        "UPDATE exception SET warned_us = ?2 WHERE id = ?1 AND warned_us = 0"
+        " AND ended_us = 0";
     static const struct principal itself = {.name = "policy"};
     const struct actor actor = {&itself, NULL, NULL};
     struct announcing *announcing = argument;
@@ -297,7 +311,8 @@ static enum status announce(struct transaction *tx, void *argument, struct error
         db_bind_int(query, 1, announcing->items[i].id);
         db_bind_int(query, 2, tx->now_us);
         if (!(rc = db_run(query, err)) && db_changes(tx->db))
-            rc = record(tx, &actor, announcing->org_ids[i], "exception.ending", &announcing->items[i], err);
+            rc = record(tx, &actor, announcing->org_ids[i], "exception.ending",
+                        &announcing->items[i], err);
     }
     return rc;
 }
@@ -380,8 +395,7 @@ enum status catalog_find_exception(struct catalog *catalog, int64_t org_id, int6
 }
 
 /* The pieces of a text, in the arena. */
-static const char **split(const char *text, const char *between, struct arena *arena,
-                                size_t *count)
+static const char **split(const char *text, const char *between, struct arena *arena, size_t *count)
 {
     char *copy = arena_copy(arena, text), *save = NULL;
     const char **words = arena_array(arena, strlen(text) / 2 + 2, sizeof *words);
@@ -418,7 +432,8 @@ static bool take_or_tell(const struct exception *exception, struct arena *arena,
 
     if (!take_exception(exception, arena, out, &err))
         return true;
-    log_event(LOG_ERROR, "exception.unreadable", "id=%" PRId64 " reason=\"%s\"", exception->id, err.message);
+    log_event(LOG_ERROR, "exception.unreadable", "id=%" PRId64 " reason=\"%s\"", exception->id,
+              err.message);
     return false;
 }
 
@@ -438,7 +453,8 @@ enum status catalog_load_exceptions(struct db *db, int64_t org_id, struct arena 
     db_bind_int(query, 2, clock_now_us());
     while (!(rc = db_next_row(query, err))) {
         if (*count == capacity) {
-            struct policy_exception *larger = arena_array(arena, capacity ? 2 * capacity : 16, sizeof *larger);
+            struct policy_exception *larger =
+                arena_array(arena, capacity ? 2 * capacity : 16, sizeof *larger);
 
             if (capacity)
                 memcpy(larger, *out, capacity * sizeof *larger);

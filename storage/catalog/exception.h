@@ -28,6 +28,7 @@ struct exception {
 
     /* Filled by lists. */
     const char *by, *ended_by; /* ended_by NULL: it was not */
+    const char *ended_reason;
     int64_t created_us, ended_us;
     int64_t request; /* the number of the request that it answers; 0: none */
 };

@@ -186,7 +186,7 @@ SAID = [
     (("create", "--reason", "r"), "name versions"),
     (("create", "npm:left-pad", "--reason", "r"), "which version"),
     (("create", "cargo:left-pad@1.0.0", "--reason", "r"), "cargo"),
-    (("create", "npm:left-pad@1.3.0", "--reason", "r"), "Nothing holds any of it back"),
+    (("create", "npm:left-pad@1.3.0", "--reason", "r"), "nothing holds npm:left-pad@1.3.0 back"),
     (("approve", "1", "--comment", "c"), "until when"),
     (("approve", "1", "--until", "1d"), "why"),
     (("approve", "1", "--until", "soon", "--comment", "c"), "--until"),

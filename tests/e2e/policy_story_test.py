@@ -49,6 +49,9 @@ def test_a_release_is_held_asked_for_approved_and_held_again(server, upstream, f
     told = refused(client, exact)
     assert "cooldown" in told
     create = re.search(r"packhouse (request create \S+:left-pad@1\.3\.1)", told)[1]
+    with pytest.raises(ann.Failure) as failed:
+        ann(*create.replace("1.3.1", "9.9.9").split(), "--reason", "a slip")
+    assert "9.9.9" in failed.value.stderr
     ann(*create.split(), "--reason", "fixes our crash")
     assert f"{form}:left-pad" in packhouse("request", "list").stdout
     shown = packhouse("request", "show", "1").stdout
@@ -65,5 +68,6 @@ def test_a_release_is_held_asked_for_approved_and_held_again(server, upstream, f
 
     assert "left-pad" in packhouse("exception", "list").stdout
     packhouse("exception", "end", "1", "--reason", "we found another way")
+    assert "we found another way" in packhouse("audit", "list", "acme", "--package", f"{form}:left-pad").stdout
     assert "cooldown" in refused(type(client)(client.new_folder("again"), server), exact)
     assert type(client)(client.new_folder("other"), server).install("left-pad").files

@@ -11,7 +11,8 @@ CREATE TABLE exception(id PK64, org_id I64 NOT NULL REFERENCES org(id), number I
   format I64 NOT NULL, name_fold TXT NOT NULL, name TXT NOT NULL, scope I64 NOT NULL, wanted TXT NOT NULL,
   rules TXT NOT NULL, bytes TXT NOT NULL, comment TXT NOT NULL, by_account I64 NOT NULL,
   is_alone I64 NOT NULL DEFAULT 0, created_us I64 NOT NULL, not_after_us I64 NOT NULL,
-  warned_us I64 NOT NULL DEFAULT 0, ended_us I64 NOT NULL DEFAULT 0, ended_by I64, UNIQUE(org_id, number)) PLAIN;
+  warned_us I64 NOT NULL DEFAULT 0, ended_us I64 NOT NULL DEFAULT 0, ended_by I64,
+  ended_reason TXT, UNIQUE(org_id, number)) PLAIN;
 CREATE INDEX exception_live ON exception(org_id, not_after_us) WHERE ended_us = 0;
 -- One for a version, however many ask. state: 1 open, 2 approved, 3 denied. rules, facts, grave: as they
 -- were when it was made. grave: those of rules that only the role security may clear. facts: a line for each
