@@ -2,12 +2,11 @@
 
 #include "config/clock.h"
 #include "protocols/http/document_cache.h"
+#include "protocols/http/gathered_facts.h"
 #include "protocols/http/response.h"
 #include "storage/catalog/fetch_count.h"
 #include "storage/catalog/hold.h"
 #include "storage/catalog/home_map.h"
-#include "storage/catalog/ingest.h"
-#include "storage/catalog/listed.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/gzip.h"
 #include "storage/memory/strbuf.h"
@@ -42,204 +41,12 @@ enum status policy_is_set(struct request *req, bool *out, struct error *err)
 
 /* Verdicts in the making, of one package. */
 struct taking {
-    struct request *req;
-    const struct verdict_format *how;
-    const struct upstream *upstream;
-    const char *name, *name_norm, *name_fold;
-    const struct read_document *known;
+    struct gathered_facts gathered;
     const struct org_homes *homes;
-    struct arena *arena;
-    struct facts_list facts, unlisted;
-    struct facts **by_file; /* in order of file */
     int64_t now_us, changes_us;
     size_t blocked;
     struct strbuf lines;
 };
-
-static int compare_files(const void *a, const void *b)
-{
-    const struct facts *const *one = a, *const *other = b;
-
-    return strcmp((*one)->file, (*other)->file);
-}
-
-static int compare_births(const void *a, const void *b)
-{
-    const struct facts *const *one = a, *const *other = b;
-    int64_t first = facts_born_us(*one), second = facts_born_us(*other);
-
-    if (first != second)
-        return first < second ? -1 : 1;
-    return strcmp((*one)->file, (*other)->file);
-}
-
-static struct facts **in_order(struct taking *taking, int (*compare)(const void *, const void *))
-{
-    struct facts **list = arena_array(taking->arena, taking->facts.count + 1, sizeof *list);
-
-    for (size_t i = 0; i < taking->facts.count; i++)
-        list[i] = &taking->facts.list[i];
-    qsort(list, taking->facts.count, sizeof *list, compare);
-    return list;
-}
-
-static struct facts *find_facts(const struct taking *taking, const char *file)
-{
-    struct facts wanted = {.file = file}, *key = &wanted, **found;
-
-    found = bsearch(&key, taking->by_file, taking->facts.count, sizeof key, compare_files);
-    return found ? *found : NULL;
-}
-
-static bool has_digest(const struct facts *facts, const char *prefix, const char *text,
-                       bool *differs)
-{
-    for (size_t i = 0; i < FACTS_DIGESTS_MAX && facts->digests[i]; i++)
-        if (!strncmp(facts->digests[i], prefix, strlen(prefix))) {
-            *differs |= strcmp(facts->digests[i], text) != 0;
-            return true;
-        }
-    return false;
-}
-
-/* What came once and is listed no more can still be asked for by who knows its address. */
-static struct facts *add_unlisted(struct taking *taking, const char *file, const struct pin *pin)
-{
-    struct facts *facts = facts_list_add(&taking->unlisted);
-
-    facts->format = taking->how->format;
-    facts->name = taking->name;
-    facts->version = arena_copy(taking->arena, pin->version);
-    facts->file = arena_copy(taking->arena, file);
-    facts->upstream = taking->upstream->name;
-    facts->first_seen_us = pin->first_us;
-    facts->size_bytes = pin->size;
-    return facts;
-}
-
-/* What was listed besides stays, for approvals were bound to it: a listing may have had nothing
- * better. */
-static void put_pinned(struct facts *facts, const char *sha256, const char *sha512)
-{
-    const char *listed[FACTS_DIGESTS_MAX];
-    size_t count = 0;
-
-    memcpy(listed, facts->digests, sizeof listed);
-    memset(facts->digests, 0, sizeof facts->digests);
-    facts->digests[count++] = sha256;
-    if (sha512)
-        facts->digests[count++] = sha512;
-    for (size_t i = 0; i < FACTS_DIGESTS_MAX && listed[i] && count < FACTS_DIGESTS_MAX; i++)
-        if (facts->bytes_changed == FACT_NO && strcmp(listed[i], sha256) != 0 &&
-            (!sha512 || strcmp(listed[i], sha512) != 0))
-            facts->digests[count++] = listed[i];
-}
-
-/* C5: the first bytes are the ones that count; a listing that has others by now is told. */
-static enum status add_pin(void *context, const char *file, const struct pin *pin,
-                           struct error *err)
-{
-    struct taking *taking = context;
-    struct facts *facts = find_facts(taking, file);
-    char hex[DIGEST_HEX_MAX];
-    bool differs = false;
-    struct strbuf sha512;
-    const char *sha256;
-
-    (void)err;
-    if (!facts)
-        facts = add_unlisted(taking, file, pin);
-    digest_hex(pin->digests.sha256, SHA256_SIZE, hex);
-    sha256 = arena_format(taking->arena, "sha256:%s", hex);
-    has_digest(facts, "sha256:", sha256, &differs);
-    strbuf_init(&sha512, taking->arena, 128);
-    if (pin->digests.kinds & DIGEST_SHA512) {
-        strbuf_text(&sha512, "sha512-");
-        strbuf_base64(&sha512, pin->digests.sha512, SHA512_SIZE);
-        has_digest(facts, "sha512-", sha512.data, &differs);
-    }
-    facts->bytes_changed = differs ? FACT_YES : FACT_NO;
-    put_pinned(facts, sha256, sha512.length ? sha512.data : NULL);
-    return STATUS_OK;
-}
-
-static enum status add_listed(void *context, const struct listed *listed, struct error *err)
-{
-    struct taking *taking = context;
-    struct facts *facts;
-
-    (void)err;
-    if (!*listed
-              ->file) { /* of all files of the package that no other row is about; it comes first */
-        for (size_t i = 0; i < taking->facts.count; i++) {
-            taking->facts.list[i].absent_us = listed->after_us;
-            taking->facts.list[i].first_seen_us = listed->first_us;
-        }
-        return STATUS_OK;
-    }
-    if ((facts = find_facts(taking, listed->file))) {
-        facts->absent_us = listed->after_us;
-        facts->first_seen_us = listed->first_us;
-    }
-    return STATUS_OK;
-}
-
-/* What the archive says wins over what is said of it. */
-static enum status merge_archive(struct facts *facts, const char *text, struct arena *arena,
-                                 struct error *err)
-{
-    struct facts archive;
-
-    if (facts_read(text, strlen(text), arena, &archive, err))
-        return fail(err, STATUS_INTERNAL, "", "the facts that are kept of %s cannot be read",
-                    facts->file);
-    if (archive.license)
-        facts->license = archive.license;
-    if (archive.install_scripts) {
-        facts->install_scripts = archive.install_scripts;
-        facts->scripts = archive.scripts;
-        facts->script_count = archive.script_count;
-    }
-    if (archive.signature)
-        facts->signature = archive.signature;
-    if (archive.manifest_mismatch)
-        facts->manifest_mismatch = archive.manifest_mismatch;
-    return STATUS_OK;
-}
-
-static enum status add_archive(void *context, const char *file, const char *text, struct error *err)
-{
-    struct taking *taking = context;
-    struct facts *facts = find_facts(taking, file);
-
-    return facts ? merge_archive(facts, text, taking->arena, err) : STATUS_OK;
-}
-
-static enum status gather(struct taking *taking, const struct mirror_document *document,
-                          struct error *err)
-{
-    struct catalog *catalog = taking->req->service->catalog;
-    bool is_known = taking->known && taking->known->document->generation == document->generation;
-    const void *read = is_known ? taking->known->read : NULL;
-    enum format format = taking->how->format;
-    int64_t org_id = taking->upstream->org_id;
-    enum status rc;
-
-    if ((rc = taking->how->list(taking->req, taking->upstream, document, taking->name, read,
-                                &taking->facts, err)))
-        return rc;
-    taking->by_file = in_order(taking, compare_files);
-    if ((rc = catalog_walk_pins(catalog, org_id, format, taking->name_fold, add_pin, taking, err)))
-        return rc;
-    for (size_t i = 0; i < taking->unlisted.count; i++)
-        *facts_list_add(&taking->facts) = taking->unlisted.list[i];
-    taking->by_file = in_order(taking, compare_files);
-    if ((rc = catalog_walk_listed(catalog, taking->upstream, taking->name_norm, add_listed, taking,
-                                  err)))
-        return rc;
-    return catalog_walk_archive_facts(catalog, org_id, format, taking->name_fold, add_archive,
-                                      taking, err);
-}
 
 /* A sentence goes into a line of its own. */
 static void put_field(struct strbuf *out, const char *text)
@@ -262,18 +69,18 @@ static void note_hold(struct taking *taking, const struct facts *facts,
                       const struct verdict *verdict, const char *rules)
 {
     const struct hold hold = {
-        .org_id = taking->upstream->org_id,
-        .repository_id = taking->req->repository->id,
+        .org_id = taking->gathered.upstream->org_id,
+        .repository_id = taking->gathered.req->repository->id,
         .format = facts->format,
-        .name_fold = taking->name_fold,
-        .name = taking->name,
+        .name_fold = taking->gathered.name_fold,
+        .name = taking->gathered.name,
         .version = facts->version,
         .verdict = verdict->action,
         .rules = rules,
         .until_us = verdict->opens_us,
     };
 
-    catalog_note_hold(taking->req->service->catalog, &hold);
+    catalog_note_hold(taking->gathered.req->service->catalog, &hold);
 }
 
 static void put_verdict(struct taking *taking, const struct facts *facts,
@@ -282,8 +89,8 @@ static void put_verdict(struct taking *taking, const struct facts *facts,
     bool is_blocked = !verdict_lets_through(verdict);
     struct strbuf rules, sentence, *out = &taking->lines;
 
-    strbuf_init(&rules, taking->arena, 64 << 10);
-    strbuf_init(&sentence, taking->arena, SENTENCE_MAX);
+    strbuf_init(&rules, taking->gathered.arena, 64 << 10);
+    strbuf_init(&sentence, taking->gathered.arena, SENTENCE_MAX);
     put_rules(&rules, verdict);
     verdict_sentence(verdict, &sentence);
     put_field(out, facts->file);
@@ -316,19 +123,19 @@ static bool was_there_long(const struct facts *facts, int64_t now_us)
 /* In the order in which they were published, for some facts are about what was before. */
 static void take_all(struct taking *taking)
 {
-    struct facts **order = in_order(taking, compare_births);
+    struct facts **order = facts_by_birth(&taking->gathered);
     struct facts_history history = {0};
     const struct facts *before = NULL;
     struct arena *scratch = arena_new();
 
-    for (size_t i = 0; i < taking->facts.count; i++) {
+    for (size_t i = 0; i < taking->gathered.facts.count; i++) {
         struct facts *facts = order[i];
         struct verdict verdict;
 
         arena_reset(scratch);
         facts_compare_history(facts, &history);
         facts_compare_scripts(facts, before);
-        verdict_take(taking->homes->policy, taking->req->repository->name, facts,
+        verdict_take(taking->homes->policy, taking->gathered.req->repository->name, facts,
                      taking->homes->exceptions, taking->homes->exception_count, taking->now_us,
                      scratch, &verdict);
         put_verdict(taking, facts, &verdict);
@@ -347,22 +154,23 @@ static enum status render(void *context, struct strbuf *out, int64_t *modified_u
     enum status rc;
 
     (void)modified_us;
-    if ((rc = mirror_get_document(taking->req->service->mirror, taking->upstream, taking->name,
-                                  taking->name_norm, &document, err)))
+    if ((rc = mirror_get_document(taking->gathered.req->service->mirror, taking->gathered.upstream,
+                                  taking->gathered.name, taking->gathered.name_norm, &document,
+                                  err)))
         return rc;
-    taking->arena = arena_new();
-    taking->facts.arena = taking->unlisted.arena = taking->arena;
+    taking->gathered.arena = arena_new();
+    taking->gathered.facts.arena = taking->gathered.unlisted.arena = taking->gathered.arena;
     taking->now_us = clock_now_us();
     taking->changes_us = INT64_MAX;
     strbuf_init(&taking->lines, NULL, SIZE_MAX / 2);
-    if (!(rc = gather(taking, document, err))) {
+    if (!(rc = facts_gather(&taking->gathered, document, err))) {
         take_all(taking);
-        strbuf_format(out, "%" PRId64 "\t%zu\t%zu\n", taking->changes_us, taking->facts.count,
-                      taking->blocked);
+        strbuf_format(out, "%" PRId64 "\t%zu\t%zu\n", taking->changes_us,
+                      taking->gathered.facts.count, taking->blocked);
         strbuf_bytes(out, taking->lines.data, taking->lines.length);
     }
     strbuf_free(&taking->lines);
-    arena_free(taking->arena);
+    arena_free(taking->gathered.arena);
     mirror_release_document(document);
     return rc;
 }
@@ -384,18 +192,20 @@ static enum status get_text(struct request *req, const struct verdict_format *ho
                             const char *name_norm, const struct read_document *known,
                             const struct document **out, struct error *err)
 {
-    struct taking taking = {.req = req,
-                            .how = how,
-                            .upstream = upstream,
-                            .name = name,
-                            .name_norm = name_norm,
-                            .known = known};
+    struct taking taking = {
+        .gathered = {.req = req,
+                     .how = how,
+                     .upstream = upstream,
+                     .name = name,
+                     .name_norm = name_norm,
+                     .known = known}
+    };
     struct document_cache *cache = req->service->documents;
     struct document_key key = key_of(req, how, name_norm);
     enum status rc;
 
     *out = NULL;
-    if (!owner_fold_name(how->format, name_norm, req->arena, &taking.name_fold))
+    if (!owner_fold_name(how->format, name_norm, req->arena, &taking.gathered.name_fold))
         return fail(err, STATUS_NOT_FOUND, "", "no package has such a name");
     if ((rc = home_map_get(req->service->catalog, req->repository->org_id, &taking.homes, err)))
         return rc;
@@ -600,7 +410,7 @@ static enum status judge_archive(struct request *req, const struct mirror_wish *
     if ((rc = facts_read(listed->facts, strlen(listed->facts), req->arena, &facts, &req->error)))
         return rc;
     had_scripts = facts.install_scripts == FACT_YES;
-    if ((rc = merge_archive(&facts, archive, req->arena, &req->error)) ||
+    if ((rc = facts_merge_archive(&facts, archive, req->arena, &req->error)) ||
         (rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, &req->error)))
         return rc;
     if (facts.install_scripts == FACT_YES && !had_scripts)

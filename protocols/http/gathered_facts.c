@@ -1,0 +1,204 @@
+#include "protocols/http/gathered_facts.h"
+
+#include "storage/catalog/ingest.h"
+#include "storage/catalog/listed.h"
+#include "storage/memory/arena.h"
+#include "storage/memory/strbuf.h"
+#include "storage/mirror/mirror.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_files(const void *a, const void *b)
+{
+    const struct facts *const *one = a, *const *other = b;
+
+    return strcmp((*one)->file, (*other)->file);
+}
+
+static int compare_births(const void *a, const void *b)
+{
+    const struct facts *const *one = a, *const *other = b;
+    int64_t first = facts_born_us(*one), second = facts_born_us(*other);
+
+    if (first != second)
+        return first < second ? -1 : 1;
+    return strcmp((*one)->file, (*other)->file);
+}
+
+static struct facts **in_order(struct gathered_facts *gathered,
+                               int (*compare)(const void *, const void *))
+{
+    struct facts **list = arena_array(gathered->arena, gathered->facts.count + 1, sizeof *list);
+
+    for (size_t i = 0; i < gathered->facts.count; i++)
+        list[i] = &gathered->facts.list[i];
+    qsort(list, gathered->facts.count, sizeof *list, compare);
+    return list;
+}
+
+static struct facts *find_facts(const struct gathered_facts *gathered, const char *file)
+{
+    struct facts wanted = {.file = file}, *key = &wanted, **found;
+
+    found = bsearch(&key, gathered->by_file, gathered->facts.count, sizeof key, compare_files);
+    return found ? *found : NULL;
+}
+
+static bool has_digest(const struct facts *facts, const char *prefix, const char *text,
+                       bool *differs)
+{
+    for (size_t i = 0; i < FACTS_DIGESTS_MAX && facts->digests[i]; i++)
+        if (!strncmp(facts->digests[i], prefix, strlen(prefix))) {
+            *differs |= strcmp(facts->digests[i], text) != 0;
+            return true;
+        }
+    return false;
+}
+
+/* What came once and is listed no more can still be asked for by who knows its address. */
+static struct facts *add_unlisted(struct gathered_facts *gathered, const char *file,
+                                  const struct pin *pin)
+{
+    struct facts *facts = facts_list_add(&gathered->unlisted);
+
+    facts->format = gathered->how->format;
+    facts->name = gathered->name;
+    facts->version = arena_copy(gathered->arena, pin->version);
+    facts->file = arena_copy(gathered->arena, file);
+    facts->upstream = gathered->upstream->name;
+    facts->first_seen_us = pin->first_us;
+    facts->size_bytes = pin->size;
+    return facts;
+}
+
+/* What was listed besides stays, for approvals were bound to it: a listing may have had nothing
+ * better. */
+static void put_pinned(struct facts *facts, const char *sha256, const char *sha512)
+{
+    const char *listed[FACTS_DIGESTS_MAX];
+    size_t count = 0;
+
+    memcpy(listed, facts->digests, sizeof listed);
+    memset(facts->digests, 0, sizeof facts->digests);
+    facts->digests[count++] = sha256;
+    if (sha512)
+        facts->digests[count++] = sha512;
+    for (size_t i = 0; i < FACTS_DIGESTS_MAX && listed[i] && count < FACTS_DIGESTS_MAX; i++)
+        if (facts->bytes_changed == FACT_NO && strcmp(listed[i], sha256) != 0 &&
+            (!sha512 || strcmp(listed[i], sha512) != 0))
+            facts->digests[count++] = listed[i];
+}
+
+/* C5: the first bytes are the ones that count; a listing that has others by now is told. */
+static enum status add_pin(void *context, const char *file, const struct pin *pin,
+                           struct error *err)
+{
+    struct gathered_facts *gathered = context;
+    struct facts *facts = find_facts(gathered, file);
+    char hex[DIGEST_HEX_MAX];
+    bool differs = false;
+    struct strbuf sha512;
+    const char *sha256;
+
+    (void)err;
+    if (!facts)
+        facts = add_unlisted(gathered, file, pin);
+    digest_hex(pin->digests.sha256, SHA256_SIZE, hex);
+    sha256 = arena_format(gathered->arena, "sha256:%s", hex);
+    has_digest(facts, "sha256:", sha256, &differs);
+    strbuf_init(&sha512, gathered->arena, 128);
+    if (pin->digests.kinds & DIGEST_SHA512) {
+        strbuf_text(&sha512, "sha512-");
+        strbuf_base64(&sha512, pin->digests.sha512, SHA512_SIZE);
+        has_digest(facts, "sha512-", sha512.data, &differs);
+    }
+    facts->bytes_changed = differs ? FACT_YES : FACT_NO;
+    put_pinned(facts, sha256, sha512.length ? sha512.data : NULL);
+    return STATUS_OK;
+}
+
+static enum status add_listed(void *context, const struct listed *listed, struct error *err)
+{
+    struct gathered_facts *gathered = context;
+    struct facts *facts;
+
+    (void)err;
+    if (!*listed
+              ->file) { /* of all files of the package that no other row is about; it comes first */
+        for (size_t i = 0; i < gathered->facts.count; i++) {
+            gathered->facts.list[i].absent_us = listed->after_us;
+            gathered->facts.list[i].first_seen_us = listed->first_us;
+        }
+        return STATUS_OK;
+    }
+    if ((facts = find_facts(gathered, listed->file))) {
+        facts->absent_us = listed->after_us;
+        facts->first_seen_us = listed->first_us;
+    }
+    return STATUS_OK;
+}
+
+/* What the archive says wins over what is said of it. */
+enum status facts_merge_archive(struct facts *facts, const char *text, struct arena *arena,
+                                struct error *err)
+{
+    struct facts archive;
+
+    if (facts_read(text, strlen(text), arena, &archive, err))
+        return fail(err, STATUS_INTERNAL, "", "the facts that are kept of %s cannot be read",
+                    facts->file);
+    if (archive.license)
+        facts->license = archive.license;
+    if (archive.install_scripts) {
+        facts->install_scripts = archive.install_scripts;
+        facts->scripts = archive.scripts;
+        facts->script_count = archive.script_count;
+    }
+    if (archive.signature)
+        facts->signature = archive.signature;
+    if (archive.manifest_mismatch)
+        facts->manifest_mismatch = archive.manifest_mismatch;
+    return STATUS_OK;
+}
+
+static enum status add_archive(void *context, const char *file, const char *text, struct error *err)
+{
+    struct gathered_facts *gathered = context;
+    struct facts *facts = find_facts(gathered, file);
+
+    return facts ? facts_merge_archive(facts, text, gathered->arena, err) : STATUS_OK;
+}
+
+enum status facts_gather(struct gathered_facts *gathered, const struct mirror_document *document,
+                         struct error *err)
+{
+    struct catalog *catalog = gathered->req->service->catalog;
+    bool is_known =
+        gathered->known && gathered->known->document->generation == document->generation;
+    const void *read = is_known ? gathered->known->read : NULL;
+    enum format format = gathered->how->format;
+    int64_t org_id = gathered->upstream->org_id;
+    enum status rc;
+
+    if ((rc = gathered->how->list(gathered->req, gathered->upstream, document, gathered->name, read,
+                                  &gathered->facts, err)))
+        return rc;
+    gathered->by_file = in_order(gathered, compare_files);
+    if ((rc = catalog_walk_pins(catalog, org_id, format, gathered->name_fold, add_pin, gathered,
+                                err)))
+        return rc;
+    for (size_t i = 0; i < gathered->unlisted.count; i++)
+        *facts_list_add(&gathered->facts) = gathered->unlisted.list[i];
+    gathered->by_file = in_order(gathered, compare_files);
+    if ((rc = catalog_walk_listed(catalog, gathered->upstream, gathered->name_norm, add_listed,
+                                  gathered, err)))
+        return rc;
+    return catalog_walk_archive_facts(catalog, org_id, format, gathered->name_fold, add_archive,
+                                      gathered, err);
+}
+
+struct facts **facts_by_birth(struct gathered_facts *gathered)
+{
+    return in_order(gathered, compare_births);
+}

@@ -1,0 +1,26 @@
+/* All that is known of a package's files when policy looks at them: what the listing says, and over
+ * it the pinned bytes, when each file came into the listing, and what the archives themselves say.
+ */
+#pragma once
+#include "protocols/http/verdicts.h"
+
+struct gathered_facts {
+    struct request *req;
+    const struct verdict_format *how;
+    const struct upstream *upstream;
+    const char *name, *name_norm, *name_fold;
+    const struct read_document *known; /* NULL: nothing is read yet */
+    struct arena *arena;               /* of all that is found */
+    struct facts_list facts;
+    struct facts_list unlisted; /* kept files that the listing names no more; in facts, too */
+    struct facts **by_file;     /* in order of file */
+};
+
+/* Fills facts from the document and from rows; what stands above them is the caller's. */
+enum status facts_gather(struct gathered_facts *gathered, const struct mirror_document *document,
+                         struct error *err);
+/* In the order in which they were published. */
+struct facts **facts_by_birth(struct gathered_facts *gathered);
+/* What an archive says, in its stored form, wins over what is said of it. */
+enum status facts_merge_archive(struct facts *facts, const char *text, struct arena *arena,
+                                struct error *err);
