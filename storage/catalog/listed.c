@@ -35,9 +35,9 @@ enum status catalog_walk_listed(struct catalog *catalog, const struct upstream *
 enum status tx_note_listed(struct transaction *tx, int64_t package_id, const struct listed *listed,
                            struct error *err)
 {
-    struct query *query =
-        db_query(tx->db, "INSERT INTO listed(package_id, version, file, after_us, first_us)"
-                         " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(package_id, file, version) DO NOTHING");
+    struct query *query = db_query(
+        tx->db, "INSERT INTO listed(package_id, version, file, after_us, first_us)"
+                " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(package_id, file, version) DO NOTHING");
 
     db_bind_int(query, 1, package_id);
     db_bind_text(query, 2, listed->version);
@@ -53,21 +53,11 @@ enum status catalog_walk_archive_facts(struct catalog *catalog, int64_t org_id, 
                                                             const char *facts, struct error *err),
                                        void *context, struct error *err)
 {
-    static const char LIST[] = "SELECT file, facts FROM archive_facts WHERE org_id = ?1 AND format = ?2"
-                               " AND name_fold = ?3 ORDER BY file";
-    struct reading reading;
-    enum status rc;
+    static const char LIST[] =
+        "SELECT file, facts FROM archive_facts WHERE org_id = ?1 AND format = ?2"
+        " AND name_fold = ?3 ORDER BY file";
 
-    if ((rc = reading_begin(catalog, LIST, &reading, err)))
-        return rc;
-    db_bind_int(reading.query, 1, org_id);
-    db_bind_int(reading.query, 2, format);
-    db_bind_text(reading.query, 3, name_fold);
-    while (!(rc = db_next_row(reading.query, err)))
-        if ((rc = visit(context, db_text(reading.query, 0), db_text(reading.query, 1), err)))
-            break;
-    reading_end(&reading);
-    return reading_list_end(rc);
+    return reading_walk_name(catalog, LIST, org_id, format, name_fold, visit, context, err);
 }
 
 enum status tx_keep_archive_facts(struct transaction *tx, int64_t org_id, enum format format,

@@ -39,8 +39,9 @@ enum status tx_hold_pin(struct transaction *tx, const struct ingest *ingest, str
 {
     static const char FIND[] = "SELECT " PIN_COLUMNS " FROM pin WHERE org_id = ?1 AND format = ?2"
                                " AND name_fold = ?3 AND file = ?4";
-    static const char INSERT[] = "INSERT INTO pin(org_id, format, name_fold, file, version, sha256, sha512, size,"
-                                 " first_us) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    static const char INSERT[] =
+        "INSERT INTO pin(org_id, format, name_fold, file, version, sha256, sha512, size,"
+        " first_us) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     const struct digests *digests = stage_digests(ingest->stage);
     struct query *query = db_query(tx->db, FIND);
     struct pin pin;
@@ -54,8 +55,9 @@ enum status tx_hold_pin(struct transaction *tx, const struct ingest *ingest, str
         take_pin(query, &pin);
     db_reset(query);
     if (!rc)
-        return memcmp(pin.digests.sha256, digests->sha256, SHA256_SIZE) ? pin_conflict(ingest->file, err)
-                                                                       : STATUS_OK;
+        return memcmp(pin.digests.sha256, digests->sha256, SHA256_SIZE)
+                   ? pin_conflict(ingest->file, err)
+                   : STATUS_OK;
     if (rc != STATUS_NOT_FOUND)
         return rc;
     query = db_query(tx->db, INSERT);
@@ -72,9 +74,10 @@ enum status tx_hold_pin(struct transaction *tx, const struct ingest *ingest, str
     return db_run(query, err);
 }
 
-static const char FIND_TOMBSTONE[] = "SELECT 1 FROM tombstone WHERE org_id = ?1 AND format = ?2"
-                                     " AND name_fold = ?3 AND version = ?4 AND (file = '' OR file = ?5)"
-                                     " LIMIT 1";
+static const char FIND_TOMBSTONE[] =
+    "SELECT 1 FROM tombstone WHERE org_id = ?1 AND format = ?2"
+    " AND name_fold = ?3 AND version = ?4 AND (file = '' OR file = ?5)"
+    " LIMIT 1";
 
 static enum status look_for_tombstone(struct query *query, int64_t org_id, enum format format,
                                       const char *name_fold, const char *version, const char *file,
@@ -142,8 +145,10 @@ enum status catalog_walk_pins(struct catalog *catalog, int64_t org_id, enum form
                                                    const struct pin *pin, struct error *err),
                               void *context, struct error *err)
 {
-    static const char WALK[] = "SELECT " PIN_COLUMNS ", file, listed, version, first_us FROM pin WHERE org_id = ?1 AND format = ?2"
-                               " AND name_fold = ?3 ORDER BY file";
+    static const char WALK[] =
+        "SELECT " PIN_COLUMNS
+        ", file, listed, version, first_us FROM pin WHERE org_id = ?1 AND format = ?2"
+        " AND name_fold = ?3 ORDER BY file";
     struct reading reading;
     struct pin pin;
     enum status rc;
@@ -171,21 +176,11 @@ enum status catalog_walk_tombstones(struct catalog *catalog, int64_t org_id, enu
                                                          const char *file, struct error *err),
                                     void *context, struct error *err)
 {
-    static const char WALK[] = "SELECT version, file FROM tombstone WHERE org_id = ?1 AND format = ?2"
-                               " AND name_fold = ?3 ORDER BY version, file";
-    struct reading reading;
-    enum status rc;
+    static const char WALK[] =
+        "SELECT version, file FROM tombstone WHERE org_id = ?1 AND format = ?2"
+        " AND name_fold = ?3 ORDER BY version, file";
 
-    if ((rc = reading_begin(catalog, WALK, &reading, err)))
-        return rc;
-    db_bind_int(reading.query, 1, org_id);
-    db_bind_int(reading.query, 2, format);
-    db_bind_text(reading.query, 3, name_fold);
-    while (!(rc = db_next_row(reading.query, err)))
-        if ((rc = visit(context, db_text(reading.query, 0), db_text(reading.query, 1), err)))
-            break;
-    reading_end(&reading);
-    return reading_list_end(rc);
+    return reading_walk_name(catalog, WALK, org_id, format, name_fold, visit, context, err);
 }
 
 struct report {
@@ -223,8 +218,11 @@ static enum status report(struct transaction *tx, void *argument, struct error *
 enum status tx_report_pin(struct transaction *tx, const struct ingest *ingest, struct error *err)
 {
     char found[2 * SHA256_SIZE + 1];
-    const struct byte_fault fault = {.kind = "upstream.bytes-changed", .name = ingest->name_norm,
-                                     .version = ingest->version, .file = ingest->file, .found = found};
+    const struct byte_fault fault = {.kind = "upstream.bytes-changed",
+                                     .name = ingest->name_norm,
+                                     .version = ingest->version,
+                                     .file = ingest->file,
+                                     .found = found};
 
     digest_hex(stage_digests(ingest->stage)->sha256, SHA256_SIZE, found);
     return report(tx, &(struct report){ingest->upstream, &fault}, err);
@@ -233,7 +231,8 @@ enum status tx_report_pin(struct transaction *tx, const struct ingest *ingest, s
 enum status catalog_report_bytes(struct catalog *catalog, const struct upstream *upstream,
                                  const struct byte_fault *fault, struct error *err)
 {
-    return writer_run(catalog_writer(catalog), report, &(struct report){upstream, fault}, NULL, 0, err);
+    return writer_run(catalog_writer(catalog), report, &(struct report){upstream, fault}, NULL, 0,
+                      err);
 }
 
 struct listing_report {
@@ -247,11 +246,15 @@ struct listing_report {
 static enum status report_change(struct transaction *tx, const struct listing_report *listing,
                                  const struct listing_change *change, struct error *err)
 {
-    static const char TELL[] = "UPDATE pin SET listed = ?5 WHERE org_id = ?1 AND format = ?2 AND name_fold = ?3"
-                               " AND file = ?4 AND (listed IS NULL OR listed <> ?5)";
-    const struct byte_fault fault = {.kind = "upstream.bytes-changed", .name = listing->name,
-                                     .version = change->version, .file = change->file,
-                                     .expected = change->expected, .found = change->listed};
+    static const char TELL[] =
+        "UPDATE pin SET listed = ?5 WHERE org_id = ?1 AND format = ?2 AND name_fold = ?3"
+        " AND file = ?4 AND (listed IS NULL OR listed <> ?5)";
+    const struct byte_fault fault = {.kind = "upstream.bytes-changed",
+                                     .name = listing->name,
+                                     .version = change->version,
+                                     .file = change->file,
+                                     .expected = change->expected,
+                                     .found = change->listed};
     struct query *query = db_query(tx->db, TELL);
     enum status rc;
 

@@ -19,6 +19,12 @@ void reading_end(struct reading *reading);
 /* The one row that a look-up by key has; STATUS_NOT_FOUND with this sentence without it. */
 enum status reading_one(struct reading *reading, const char *what, const char *name,
                         struct error *err);
+/* Visits the two texts of each row that sql finds for ?1 org, ?2 format and ?3 folded name. */
+enum status reading_walk_name(struct catalog *catalog, const char *sql, int64_t org_id, int format,
+                              const char *name_fold,
+                              enum status (*visit)(void *context, const char *first,
+                                                   const char *second, struct error *err),
+                              void *context, struct error *err);
 /* Turns the end of a list into success. */
 enum status reading_list_end(enum status rc);
 /* A UNIQUE constraint that refused an insert, in the user's words; any other rc as it is. */

@@ -76,6 +76,13 @@ class House:
         for form, url in (("npm", self.upstream.npm_url), ("pypi", self.upstream.pypi_url)):
             attach(self.server, form, url)
         self.wheels = {}
+        try:
+            self.fill_up(is_warm)
+        except BaseException:
+            self.close()
+            raise
+
+    def fill_up(self, is_warm):
         for name in STATES:
             for version in (OLD, NEW):
                 self.upstream.npm.add(name, version)
