@@ -26,6 +26,11 @@ static bool may_ask(const struct upstream *upstreams, size_t count, const struct
     return is_kept ? keeps_name(upstream, name_fold) : !upstream->names;
 }
 
+static enum status refuse(struct request *req, const struct upstream *upstream, const char *name)
+{
+    return owner_is_upstream(STATUS_FORBIDDEN, upstream->format, name, upstream->name, &req->error);
+}
+
 /* STATUS_OK where it has not got the name. */
 static enum status ask(struct request *req, const struct upstream *upstream, const char *name,
                        const char *name_norm)
@@ -41,10 +46,7 @@ static enum status ask(struct request *req, const struct upstream *upstream, con
         return STATUS_OK;
     mirror_release_document(document);
     if (!rc)
-        return fail(&req->error, STATUS_FORBIDDEN, "name-owned-by-upstream",
-                    "%.214s belongs to the upstream %s, so nothing is published under it; an "
-                    "administrator moves it: packhouse owner set %s:%.100s org --reason TEXT",
-                    name, upstream->name, format_name(upstream->format), name);
+        return refuse(req, upstream, name);
     return fail(&req->error, STATUS_UPSTREAM_AWAY, "name-not-known",
                 "nobody here owns %.150s yet, and the upstream %s cannot say whether it has that name: "
                 "try again later, or have an administrator publish it first or claim it",
@@ -76,4 +78,33 @@ enum status publish_check_name(struct request *req, enum format format, const ch
             (rc = ask(req, &upstreams[i], name, name_norm)))
             return rc;
     return STATUS_OK;
+}
+
+enum status publish_check_owner(struct request *req, enum format format, const char *name,
+                                const char *name_norm)
+{
+    struct home home;
+    enum status rc;
+
+    if ((rc = catalog_find_home(req->service->catalog, req->repository, format, name_norm, req->arena,
+                                &home, &req->error)))
+        return rc;
+    return home.kind == HOME_UPSTREAM ? refuse(req, home.upstreams, name) : STATUS_OK;
+}
+
+enum status publish_no_package(struct request *req, enum format format, const char *name,
+                               const char *name_norm)
+{
+    struct home home;
+    enum status rc;
+
+    if ((rc = catalog_find_home(req->service->catalog, req->repository, format, name_norm, req->arena,
+                                &home, &req->error)))
+        return rc;
+    if (home.kind == HOME_UPSTREAM)
+        return refuse(req, home.upstreams, name);
+    if (home.kind == HOME_LOCAL && home.repository.id != req->repository->id)
+        return fail(&req->error, STATUS_FORBIDDEN, "kept-elsewhere",
+                    "%.214s is kept in the repository %s: change it there", name, home.repository.name);
+    return request_no_package(req);
 }

@@ -1,5 +1,6 @@
 #include "protocols/npm/dist_tag.h"
 
+#include "protocols/http/publish_name.h"
 #include "protocols/npm/name.h"
 #include "protocols/npm/publish_body.h"
 #include "storage/catalog/tag.h"
@@ -15,6 +16,15 @@ static enum status respond_ok(struct request *req, struct response *res)
     return respond_text(req, res, 200, "application/json", "{\"ok\":true}");
 }
 
+/* What is missing of a package of this repository, or whose the package is. */
+static enum status not_found(struct request *req, const char *sentence)
+{
+    const char *name = request_param(req, "package");
+    enum status rc = publish_no_package(req, FORMAT_NPM, name, name);
+
+    return rc == STATUS_NOT_FOUND ? fail(&req->error, rc, "", "%s", sentence) : rc;
+}
+
 static enum status set_tag(struct request *req, const char *tag, const char *wanted)
 {
     const struct actor actor = {req->principal, req->peer, req->id};
@@ -28,9 +38,7 @@ static enum status set_tag(struct request *req, const char *tag, const char *wan
         return fail(&req->error, STATUS_INVALID, "EBADSEMVER", "Invalid version: %.256s", wanted);
     rc = catalog_set_tag(req->service->catalog, &actor, req->repository, FORMAT_NPM, name, tag,
                          version, &req->error);
-    if (rc == STATUS_NOT_FOUND)
-        return fail(&req->error, rc, "", "version not found: %s", version);
-    return rc;
+    return rc == STATUS_NOT_FOUND ? not_found(req, arena_format(req->arena, "version not found: %s", version)) : rc;
 }
 
 /* A JSON string, or the bare version that some tools send. */
@@ -78,8 +86,8 @@ enum status npm_delete_tag(struct request *req, struct response *res)
     if ((rc = catalog_remove_tag(req->service->catalog, &actor, req->repository, FORMAT_NPM,
                                  request_param(req, "package"), tag, &req->error)))
         return rc == STATUS_NOT_FOUND
-                   ? fail(&req->error, rc, "", "%.214s is not a dist-tag of %.214s", tag,
-                          request_param(req, "package"))
+                   ? not_found(req, arena_format(req->arena, "%s is not a dist-tag of %s", tag,
+                                               request_param(req, "package")))
                    : rc;
     return respond_ok(req, res);
 }

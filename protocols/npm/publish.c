@@ -272,7 +272,8 @@ enum status npm_put_package(struct request *req, struct response *res)
 
     publishing->req = req;
     publishing->name = request_param(req, "package");
-    if ((rc = npm_name_check_publish(publishing->name, &req->error)))
+    if ((rc = npm_name_check_publish(publishing->name, &req->error)) ||
+        (rc = publish_check_owner(req, FORMAT_NPM, publishing->name, publishing->name)))
         return rc;
     if (!(rc = read_body(publishing)) && !(rc = check(publishing)) &&
         !(rc = publish_check_name(req, FORMAT_NPM, publishing->name, publishing->name)) &&

@@ -2,6 +2,7 @@
 
 #include "config/settings.h"
 #include "protocols/http/content_coding.h"
+#include "protocols/http/publish_name.h"
 #include "protocols/npm/name.h"
 #include "protocols/npm/packument.h"
 #include "storage/catalog/removal.h"
@@ -121,12 +122,19 @@ static enum status remove_versions(struct request *req, const char *version)
     return catalog_remove_version(req->service->catalog, &removal, &req->error);
 }
 
+static enum status no_package(struct request *req)
+{
+    const char *name = request_param(req, "package");
+
+    return publish_no_package(req, FORMAT_NPM, name, name);
+}
+
 static enum status find_package(struct request *req, struct package *out)
 {
     enum status rc = catalog_find_package(req->service->catalog, req->repository, FORMAT_NPM,
                                           request_param(req, "package"), req->arena, out, &req->error);
 
-    return rc == STATUS_NOT_FOUND ? request_no_package(req) : rc;
+    return rc == STATUS_NOT_FOUND ? no_package(req) : rc;
 }
 
 static enum status respond_ok(struct request *req, struct response *res)
@@ -152,7 +160,7 @@ enum status npm_put_revision(struct request *req, struct response *res)
                               request_param(req, "package"), &package, req->arena, &visitor,
                               &req->error);
     if (rc == STATUS_NOT_FOUND)
-        return request_no_package(req);
+        return no_package(req);
     if (rc || (rc = check_revision(req, &package)))
         return rc;
     if (comparison.missing_count > 1)

@@ -100,6 +100,15 @@ static enum status upstream_name(struct transaction *tx, int64_t id, char *out, 
     return rc;
 }
 
+enum status owner_is_upstream(enum status rc, enum format format, const char *name, const char *upstream,
+                              struct error *err)
+{
+    return fail(err, rc, "name-owned-by-upstream",
+                "%.214s belongs to the upstream %s, so nothing is published or changed under it here; an "
+                "administrator moves it: packhouse owner set %s:%.214s org --reason TEXT",
+                name, upstream, format_name(format), name);
+}
+
 enum status tx_own_by_org(struct transaction *tx, int64_t org_id, enum format format,
                           const char *name, const char *name_fold, struct error *err)
 {
@@ -114,10 +123,7 @@ enum status tx_own_by_org(struct transaction *tx, int64_t org_id, enum format fo
         return set_owner(tx, org_id, format, name_fold, 0, err);
     if ((rc = upstream_name(tx, upstream_id, upstream, sizeof upstream, err)))
         return rc;
-    return fail(err, STATUS_CONFLICT, "name-owned-by-upstream",
-                "%.214s belongs to the upstream %s, so nothing is published under it; an administrator "
-                "moves it: packhouse owner set %s:%.214s org --reason TEXT",
-                name, upstream, format_name(format), name);
+    return owner_is_upstream(STATUS_CONFLICT, format, name, upstream, err);
 }
 
 static enum status check_is_there(struct transaction *tx, int64_t upstream_id, struct error *err)

@@ -44,6 +44,9 @@ enum status tx_find_owner(struct transaction *tx, int64_t org_id, enum format fo
  * the sentence that says how an administrator moves it, where an upstream owns it. */
 enum status tx_own_by_org(struct transaction *tx, int64_t org_id, enum format format,
                           const char *name, const char *name_fold, struct error *err);
+/* Fails with rc and "name-owned-by-upstream", in the words of every way to publish or change. */
+enum status owner_is_upstream(enum status rc, enum format format, const char *name,
+                              const char *upstream, struct error *err);
 /* An ingest: makes the upstream the owner of an unowned name. STATUS_CONFLICT "owner-changed" where
  * anybody else owns it by now: then nothing of the ingest is kept or served. */
 enum status tx_own_by_upstream(struct transaction *tx, const struct upstream *upstream,

@@ -127,7 +127,7 @@ def test_a_name_has_the_versions_of_its_one_owner(world):
     assert not world.upstream.asked("*left*pad*")
 
 
-@conformance("art-094")
+@conformance("art-094", "npm-106")
 def test_a_name_that_came_from_outside_is_not_published_here(world):
     world.publish_outside("1.0.0")
     assert world.versions() == {"1.0.0"}

@@ -134,3 +134,27 @@ def test_npm_and_we_refuse_what_is_private(server, npm):
     with pytest.raises(npm.Failure, match="EPRIVATE|private"):
         npm.publish(npm.make_package("hidden", "1.0.0", private=True))
     assert server.get(f"{server.npm}/hidden").status == 404
+
+
+@pytest.fixture
+def wait_for_nothing(berry):
+    """Yarn 4 leaves alone what was published today."""
+    berry.environment["YARN_NPM_MINIMAL_AGE_GATE"] = "0"
+
+
+@conformance("npm-067", "npm-123")
+@pytest.mark.parametrize("client", ["yarn1", "berry", "npm"])
+def test_an_open_repository_needs_no_credential_to_install(server, packhouse, npm, wait_for_nothing, client, request):
+    npm.publish(npm.make_package("hello", "1.0.0"))
+    packhouse("repo", "set", "acme/main", "--anonymous", "read")
+    stranger = request.getfixturevalue(client)
+    stranger.forget_token()
+    assert b"1.0.0" in stranger.install("hello").files["index.js"]
+
+
+@conformance("npm-068")
+@pytest.mark.parametrize("client", ["yarn1", "berry"])
+def test_a_closed_repository_needs_yarn_s_setting(server, npm, wait_for_nothing, client, request):
+    npm.publish(npm.make_package("hello", "1.0.0"))
+    client = request.getfixturevalue(client)
+    assert b"1.0.0" in client.install("hello").files["index.js"]

@@ -135,6 +135,18 @@ def test_what_is_ours_is_never_asked_for_outside(pulling, upstream):
     assert not upstream.asked("*internal*")
 
 
+@conformance("npm-120")
+def test_what_is_the_upstream_s_cannot_be_changed_here(pulling, upstream, npm):
+    before = packument(pulling, "outside")
+    version = next(iter(before["versions"]))
+    for words in (("deprecate", f"outside@{version}", "old"), ("dist-tag", "add", f"outside@{version}", "mine"),
+                  ("unpublish", "--force", f"outside@{version}"), ("unpublish", "--force", "outside")):
+        with pytest.raises(npm.Failure, match="E403") as failed:
+            npm(*words)
+        assert "outside belongs to the upstream" in failed.value.stderr, failed.value.stderr
+    assert packument(pulling, "outside") == before
+
+
 @conformance("npm-172")
 def test_the_first_of_two_upstreams_that_has_a_name_is_its_only_one(server, upstream, new_upstream):
     other = new_upstream()

@@ -2,6 +2,7 @@
 through comes as if there were none."""
 
 import json
+import shutil
 import urllib.parse
 
 import pytest
@@ -109,13 +110,16 @@ def test_each_client_gets_the_version_before(gated, client, request):
         assert b"left-pad 1.3.0" in client.install(spec).files["index.js"], spec
 
 
-@conformance("npm-083", "art-096", "art-100")
-def test_a_locked_version_is_refused_in_words(server, upstream, npm):
+@conformance("npm-083", "npm-057", "art-096", "art-100")
+@pytest.mark.parametrize("client", ["npm", "pnpm", "berry"])
+def test_a_locked_version_is_refused_in_words(server, upstream, client, request):
     """npm ci reads no packument: the tarball's 403 is all that it sees."""
+    npm = request.getfixturevalue(client)
     attach(server, "npm", upstream.npm_url)
-    upstream.npm.add("left-pad", "1.3.1", published=ago(hours=1))
+    upstream.npm.add("left-pad", "1.3.1", published=ago(days=3))
     locked = npm.install("left-pad@1.3.1")
     set_policy(server, COOLDOWN)
+    shutil.rmtree(locked.folder / "node_modules")
     again = type(npm)(npm.new_folder("again"), server)
     with pytest.raises(npm.Failure) as failed:
         again.reinstall(locked.folder)

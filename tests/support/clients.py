@@ -113,6 +113,9 @@ class Npm(Client):
             "npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false",
         })
 
+    def forget_token(self):
+        self.rc.write_text(f"registry={self.registry}\n")
+
     def make_package(self, name, version, files=None, **manifest):
         return packages.NpmPackage(self.new_folder(name), name, version, files, **manifest)
 
@@ -197,6 +200,9 @@ class Berry(Npm):
             "YARN_GLOBAL_FOLDER": str(self.folder / "berry"), "YARN_NODE_LINKER": "node-modules",
             "YARN_ENABLE_IMMUTABLE_INSTALLS": "0",
         })
+
+    def forget_token(self):
+        del self.environment["YARN_NPM_AUTH_TOKEN"], self.environment["YARN_NPM_ALWAYS_AUTH"]
 
     def install(self, *specs, project=None, options=()):
         project = project or self.new_project()
