@@ -18,7 +18,8 @@ enum age {
     AGE_DEAD,
 };
 
-/* With the lock. Forgotten ones are asked for first, whatever their age. */
+/* With the lock. Forgotten ones are asked for first, whatever their age. Where the upstream is left alone
+ * nobody waits to see it fail again. */
 static enum age age_of(const struct mirror *mirror, const struct mirror_upstream *home,
                        const struct kept_document *document, int64_t now_us)
 {
@@ -32,7 +33,9 @@ static enum age age_of(const struct mirror *mirror, const struct mirror_upstream
         return AGE_FRESH;
     if (since_us < options->stale_us && !is_forgotten)
         return AGE_STALE;
-    return since_us < last_us ? AGE_OLD : AGE_DEAD;
+    if (since_us >= last_us)
+        return AGE_DEAD;
+    return !is_forgotten && mirror_is_left_alone(home, document->upstream.url) ? AGE_STALE : AGE_OLD;
 }
 
 /* Reads the rows of an entry that is new here. With the lock, which is let go meanwhile. */
@@ -90,11 +93,14 @@ static struct document_flight *join(struct mirror *mirror, struct mirror_upstrea
 static enum status wait_for(struct mirror *mirror, struct document_flight *flight,
                             struct error *err)
 {
+    const struct upstream *upstream = &flight->coming->upstream;
+    struct mirror_patience patience = {.home = flight->home, .url = upstream->url};
     enum status rc;
 
-    while (!flight->is_done)
-        pthread_cond_wait(&flight->done, &mirror->lock);
-    if ((rc = flight->rc) && err)
+    while (!flight->is_done && mirror_wait(mirror, &flight->done, &patience, flight->has_begun))
+        ;
+    rc = flight->is_done ? flight->rc : mirror_gave_up(upstream, err);
+    if (rc && flight->is_done && err)
         *err = flight->error;
     document_flight_drop(flight);
     return rc;
@@ -134,6 +140,8 @@ static enum status find(struct mirror *mirror, struct mirror_upstream *home, str
         if (age == AGE_STALE) {
             struct kept_document *document = kept_document_hold(entry->document);
 
+            if (mirror_is_left_alone(home, upstream->url))
+                atomic_store(&document->shown.is_stale, true);
             if (!entry->flight)
                 document_flight_drop(join(mirror, home, entry, upstream, name, name_norm));
             serve(home, document, true, out);

@@ -81,6 +81,9 @@ static enum status take_head(void *context, const struct transfer_head *head, st
     struct upstream_document *row = &flight->coming->row;
     struct arena *arena = flight->coming->arena;
 
+    pthread_mutex_lock(&flight->mirror->lock);
+    flight->has_begun = true;
+    pthread_mutex_unlock(&flight->mirror->lock);
     start_over(flight);
     flight->code = head->code;
     row->url = arena_copy(arena, head->url);

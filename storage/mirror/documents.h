@@ -71,7 +71,7 @@ struct document_flight {
     int64_t size;
     /* Under the lock. */
     size_t references;
-    bool is_done;
+    bool has_begun, is_done; /* has_begun: an answer is coming */
     pthread_cond_t done;
     enum status rc;
     struct error error;

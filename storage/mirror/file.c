@@ -66,6 +66,7 @@ enum status mirror_get_file(struct mirror *mirror, const struct mirror_wish *wis
                             struct mirror_file **out, struct error *err)
 {
     struct mirror_upstream *home;
+    struct mirror_patience patience;
     struct mirror_file *file;
     bool is_first;
     enum status rc;
@@ -95,9 +96,13 @@ enum status mirror_get_file(struct mirror *mirror, const struct mirror_wish *wis
         if (file->size > 0)
             home->stats.bytes_saved += (uint64_t)file->size;
     }
-    while (!is_ready(file))
-        pthread_cond_wait(&file->moved, &mirror->lock);
-    if (!file->is_whole && (rc = file->rc)) {
+    patience = (struct mirror_patience){.home = home, .url = file->wish.url};
+    while (!is_ready(file) && mirror_wait(mirror, &file->moved, &patience, file->has_begun))
+        ;
+    if (!is_ready(file)) {
+        rc = mirror_gave_up(wish->upstream, err);
+        leave(file);
+    } else if (!file->is_whole && (rc = file->rc)) {
         if (err)
             *err = file->error;
         leave(file);

@@ -133,6 +133,9 @@ static enum status take_head(void *context, const struct transfer_head *head, st
     int64_t size = head->content_length >= 0 ? head->content_length : file->expected_size;
     enum status rc;
 
+    pthread_mutex_lock(&mirror->lock);
+    file->has_begun = true;
+    pthread_mutex_unlock(&mirror->lock);
     file->code = head->code;
     if (head->code != 200)
         return STATUS_OK;

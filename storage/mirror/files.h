@@ -32,6 +32,7 @@ struct mirror_file {
     pthread_cond_t moved;
     int64_t size, written, told;            /* told: readers were woken for these */
     bool is_tailing;                        /* bytes may leave before all have come */
+    bool has_begun;                         /* an answer is coming */
     bool is_whole;
     bool has_failed;                        /* and nothing writes to the stage any more */
     enum status rc;

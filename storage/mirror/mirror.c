@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -19,6 +20,7 @@ enum {
     BREAKER_OPEN_US = 2000000,
     BREAKER_OPEN_MAX_US = 60000000,
     ASK_TIMEOUT_MS = 60000,
+    TRIED_WAIT_MS = 3000,
     URL_MAX_LENGTH = 4096,
 };
 
@@ -71,7 +73,7 @@ void mirror_stop(struct mirror *mirror)
     document_table_free(mirror->documents);
     plain_shelf_free(mirror->plains);
     for (struct mirror_upstream *home = mirror->upstreams; home; home = home->next)
-        breaker_free(home->breaker);
+        breaker_set_free(home->breakers);
     arena_free(mirror->arena);
     pthread_mutex_destroy(&mirror->lock);
     pthread_cond_destroy(&mirror->left);
@@ -111,6 +113,7 @@ static struct mirror_upstream *find_home(struct mirror *mirror, int64_t id)
 struct mirror_upstream *mirror_home(struct mirror *mirror, const struct upstream *upstream)
 {
     static const struct breaker_options options = {BREAKER_FAILURES, BREAKER_OPEN_US, BREAKER_OPEN_MAX_US};
+    struct url_origin origin = {0};
     struct mirror_upstream *home;
     struct arena *arena;
     const char *org = "";
@@ -127,7 +130,9 @@ struct mirror_upstream *mirror_home(struct mirror *mirror, const struct upstream
         home = arena_alloc(mirror->arena, sizeof *home);
         home->id = upstream->id;
         home->org_id = upstream->org_id;
-        home->breaker = breaker_new(&options);
+        home->breakers = breaker_set_new(&options);
+        url_origin(upstream->url, &origin);
+        home->breaker = breaker_set_find(home->breakers, &origin);
         home->stats.org = arena_copy(mirror->arena, org);
         home->stats.upstream = arena_copy(mirror->arena, upstream->name);
         home->stats.format = upstream->format;
@@ -199,9 +204,41 @@ enum status mirror_address(struct mirror *mirror, struct mirror_upstream *home,
         .authorization = credential,
         .hosts = upstream->file_hosts,
         .may_be_private = is_own && upstream->may_be_private,
-        .breaker = home->breaker,
+        .breakers = home->breakers,
     };
     return STATUS_OK;
+}
+
+bool mirror_is_left_alone(const struct mirror_upstream *home, const char *url)
+{
+    struct url_origin origin;
+    struct breaker_view view;
+
+    if (!url_origin(url, &origin))
+        return false;
+    breaker_view(breaker_set_find(home->breakers, &origin), &view);
+    return view.state != BREAKER_CLOSED;
+}
+
+bool mirror_wait(struct mirror *mirror, pthread_cond_t *moved, struct mirror_patience *patience,
+                 bool has_begun)
+{
+    int64_t now_ms;
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    pthread_cond_timedwait(moved, &mirror->lock, &until);
+    now_ms = clock_monotonic_ms();
+    if (!patience->alone_since_ms || has_begun || !mirror_is_left_alone(patience->home, patience->url))
+        patience->alone_since_ms = now_ms;
+    return now_ms - patience->alone_since_ms < TRIED_WAIT_MS;
+}
+
+enum status mirror_gave_up(const struct upstream *upstream, struct error *err)
+{
+    return fail(err, STATUS_UPSTREAM_AWAY, "",
+                "the upstream %s gives no answer, and is being tried again: ask later", upstream->name);
 }
 
 enum status mirror_submit(struct mirror *mirror, struct mirror_upstream *home,
@@ -298,6 +335,8 @@ enum status mirror_ask(struct mirror *mirror, const struct upstream *upstream,
     request.body_length = question->body_length;
     request.bytes_max = question->bytes_max;
     request.total_timeout_ms = question->timeout_ms ? question->timeout_ms : ASK_TIMEOUT_MS;
+    if (mirror_is_left_alone(home, url) && request.total_timeout_ms > TRIED_WAIT_MS)
+        request.total_timeout_ms = TRIED_WAIT_MS;
     pthread_mutex_lock(&mirror->lock);
     home->stats.requests++;
     pthread_mutex_unlock(&mirror->lock);
@@ -375,7 +414,7 @@ void mirror_forget(struct mirror *mirror, int64_t upstream_id)
     file_table_forget(mirror, upstream_id);
     pthread_mutex_unlock(&mirror->lock);
     if (home)
-        breaker_close(home->breaker);
+        breaker_set_close(home->breakers);
 }
 
 size_t mirror_bucket(int64_t upstream_id, const char *name, const char *file)

@@ -17,7 +17,8 @@ struct file_table;
 struct mirror_upstream {
     struct mirror_upstream *next;
     int64_t id, org_id;
-    struct breaker *breaker; /* locked inside */
+    struct breaker_set *breakers; /* locked inside */
+    struct breaker *breaker;      /* of its own host, in the set */
     int64_t forgotten_us;    /* what was checked before this counts as never checked */
     struct mirror_stats stats;
     struct mirror_tally tally; /* its own lock */
@@ -61,6 +62,20 @@ enum status mirror_may_fetch(struct mirror *mirror, const struct upstream *upstr
 enum status mirror_address(struct mirror *mirror, struct mirror_upstream *home,
                            const struct upstream *upstream, const char *url, struct arena *arena,
                            struct transfer_request *out, struct error *err);
+/* Whether the host of this URL failed when last asked, and nobody knows that it is back. */
+bool mirror_is_left_alone(const struct mirror_upstream *home, const char *url);
+/* Whoever waits for a host that is left alone waits a moment to see whether it is back, and no longer: what
+ * is let through to try it may take all the time that it has, and so may the next. What was begun goes on. */
+struct mirror_patience {
+    const struct mirror_upstream *home;
+    const char *url;
+    int64_t alone_since_ms;
+};
+/* Waits for moved, or a second. has_begun: an answer has. With the lock. false: that was long enough. */
+bool mirror_wait(struct mirror *mirror, pthread_cond_t *moved, struct mirror_patience *patience,
+                 bool has_begun);
+/* How that failed. */
+enum status mirror_gave_up(const struct upstream *upstream, struct error *err);
 /* Sends it, unless the mirror stops. */
 enum status mirror_submit(struct mirror *mirror, struct mirror_upstream *home,
                           const struct transfer_request *request, const struct transfer_sink *sink,

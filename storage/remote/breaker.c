@@ -11,6 +11,7 @@ struct breaker {
     struct breaker_options options;
     int failures_in_row;
     int64_t open_us; /* how long it opens the next time */
+    int64_t heard_us;
     struct breaker_view view;
 };
 
@@ -75,25 +76,46 @@ static void close_it(struct breaker *breaker)
     breaker->open_us = breaker->options.open_us;
 }
 
-void breaker_report(struct breaker *breaker, bool is_failure, const char *reason)
+static void report_failure(struct breaker *breaker, bool is_silent, const char *reason)
 {
     struct breaker_view *view = &breaker->view;
 
+    view->failures++;
+    view->last_error_us = clock_now_us();
+    snprintf(view->last_error, sizeof view->last_error, "%s", reason ? reason : "");
+    breaker->failures_in_row++;
+    /* Those that were on their way when it opened say nothing new. */
+    if (view->state == BREAKER_TRYING ||
+        (view->state == BREAKER_CLOSED &&
+         (is_silent || breaker->failures_in_row >= breaker->options.failures)))
+        open_for_a_while(breaker);
+}
+
+void breaker_report(struct breaker *breaker, bool is_failure, const char *reason)
+{
     pthread_mutex_lock(&breaker->lock);
-    view->requests++;
+    breaker->view.requests++;
     if (is_failure) {
-        view->failures++;
-        view->last_error_us = clock_now_us();
-        snprintf(view->last_error, sizeof view->last_error, "%s", reason ? reason : "");
-        breaker->failures_in_row++;
-        /* Those that were on their way when it opened say nothing new. */
-        if (view->state == BREAKER_TRYING ||
-            (view->state == BREAKER_CLOSED &&
-             breaker->failures_in_row >= breaker->options.failures))
-            open_for_a_while(breaker);
+        report_failure(breaker, false, reason);
     } else {
+        breaker->heard_us = clock_now_us();
         close_it(breaker);
     }
+    pthread_mutex_unlock(&breaker->lock);
+}
+
+void breaker_report_silence(struct breaker *breaker, int64_t since_us, const char *reason)
+{
+    pthread_mutex_lock(&breaker->lock);
+    breaker->view.requests++;
+    report_failure(breaker, breaker->heard_us <= since_us, reason);
+    pthread_mutex_unlock(&breaker->lock);
+}
+
+void breaker_heard(struct breaker *breaker)
+{
+    pthread_mutex_lock(&breaker->lock);
+    breaker->heard_us = clock_now_us();
     pthread_mutex_unlock(&breaker->lock);
 }
 

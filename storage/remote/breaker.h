@@ -20,6 +20,11 @@ bool breaker_admits(struct breaker *breaker);
 /* is_failure: no answer, or one of 5xx; a 404 or 429 is an answer. reason: for people; may be NULL.
  */
 void breaker_report(struct breaker *breaker, bool is_failure, const char *reason);
+/* In its place where no answer came in time, to what was asked at since_us. If nobody else heard anything
+ * since then either, it opens at once: each further one who waits in vain would wait as long. */
+void breaker_report_silence(struct breaker *breaker, int64_t since_us, const char *reason);
+/* A transfer moves on. */
+void breaker_heard(struct breaker *breaker);
 /* Closes it without an answer: whoever asks knows that the upstream is there again. */
 void breaker_close(struct breaker *breaker);
 

@@ -31,12 +31,6 @@ struct fetcher {
     struct host *hosts;
 };
 
-static bool is_host(const struct host *host, const struct url_origin *origin)
-{
-    return host->origin.is_https == origin->is_https && host->origin.port == origin->port &&
-           !strcmp(host->origin.host, origin->host);
-}
-
 static void leave_host(struct fetcher *fetcher, struct transfer *transfer)
 {
     struct host **link = &fetcher->hosts, *host = transfer->host;
@@ -60,7 +54,7 @@ static void join_host(struct fetcher *fetcher, struct transfer *transfer)
         origin = transfer->current;
     else if (!url_origin(transfer->request.url, &origin))
         origin = (struct url_origin){0};
-    for (host = fetcher->hosts; host && !is_host(host, &origin);)
+    for (host = fetcher->hosts; host && !url_is_origin(&host->origin, &origin);)
         host = host->next;
     if (!host) {
         if (!(host = calloc(1, sizeof *host)))

@@ -4,7 +4,7 @@
  */
 #pragma once
 #include "config/error.h"
-#include "storage/remote/breaker.h"
+#include "storage/remote/breaker_set.h"
 #include "storage/remote/url.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,7 +68,7 @@ struct transfer_request {
     int64_t bytes_max;         /* of the body as received */
     int64_t total_timeout_ms;  /* 0: none */
     bool is_resumable;         /* a file: resumed with Range after a break */
-    struct breaker *breaker;   /* of the upstream; NULL: none */
+    struct breaker_set *breakers; /* of the upstream; NULL: none */
 };
 
 /* Begins; the request is copied. The sink is called from now on, perhaps before this returns. */

@@ -1,5 +1,6 @@
 #include "storage/remote/transfer.h"
 
+#include "config/clock.h"
 #include "config/log.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/secret.h"
@@ -53,12 +54,20 @@ struct transfer *transfer_new(const struct transfer_rules *rules,
     return transfer;
 }
 
+static void report(struct transfer *transfer)
+{
+    struct breaker *breaker = transfer->breaker;
+
+    transfer->breaker = NULL;
+    if (breaker && transfer->is_breaker_failure && transfer->is_silent)
+        breaker_report_silence(breaker, transfer->admitted_us, transfer->error.message);
+    else if (breaker)
+        breaker_report(breaker, transfer->is_breaker_failure, transfer->error.message);
+}
+
 void transfer_end(struct transfer *transfer)
 {
-    struct breaker *breaker = transfer->request.breaker;
-
-    if (transfer->is_admitted)
-        breaker_report(breaker, transfer->is_breaker_failure, transfer->error.message);
+    report(transfer);
     transfer->sink.end(transfer->sink.context, transfer->rc, &transfer->error);
     strbuf_free(&transfer->head);
     arena_free(transfer->attempt_arena);
@@ -89,12 +98,24 @@ static enum status begin_first(struct transfer *transfer, int64_t now_ms)
         transfer_fail(transfer, STATUS_INVALID, "", "the upstream's URL is no http or https one");
     else if (!can_be_sent(request))
         transfer_fail(transfer, STATUS_INVALID, "", "a header cannot be sent");
-    else if (request->breaker && !(transfer->is_admitted = breaker_admits(request->breaker)))
-        transfer_fail(transfer, STATUS_UPSTREAM_AWAY, "",
-                      "the upstream failed again and again, and is left alone for a while");
     transfer->current = transfer->own;
     if (request->total_timeout_ms && !transfer->ends_ms)
         transfer->ends_ms = now_ms + request->total_timeout_ms;
+    return transfer->rc;
+}
+
+/* Each host that it is sent to may be left alone for itself. */
+static enum status ask_breaker(struct transfer *transfer)
+{
+    struct breaker *breaker = breaker_set_find(transfer->request.breakers, &transfer->current);
+
+    if (!breaker_admits(breaker)) {
+        transfer_fail(transfer, STATUS_UPSTREAM_AWAY, "",
+                      "the upstream failed again and again, and is left alone for a while");
+    } else {
+        transfer->breaker = breaker;
+        transfer->admitted_us = clock_now_us();
+    }
     return transfer->rc;
 }
 
@@ -111,9 +132,7 @@ static bool is_own_place(const struct transfer *transfer)
 
 static bool is_same_origin(const struct transfer *transfer)
 {
-    return transfer->own.is_https == transfer->current.is_https &&
-           transfer->own.port == transfer->current.port &&
-           !strcmp(transfer->own.host, transfer->current.host);
+    return url_is_origin(&transfer->own, &transfer->current);
 }
 
 static bool is_allowed(struct transfer *transfer, const struct address *address)
@@ -142,6 +161,8 @@ enum status transfer_begin(struct transfer *transfer, int64_t now_ms)
     struct address literal;
 
     if (!transfer->url && begin_first(transfer, now_ms))
+        return transfer->rc;
+    if (transfer->request.breakers && !transfer->breaker && ask_breaker(transfer))
         return transfer->rc;
     arena_reset(transfer->attempt_arena);
     strbuf_clear(&transfer->head);
@@ -224,6 +245,8 @@ bool transfer_is_overdue(struct transfer *transfer, int64_t now_ms)
         transfer->phase != TRANSFER_ANSWERING || transfer->window_bytes < enough)
         return true;
     open_window(transfer, now_ms);
+    if (transfer->breaker)
+        breaker_heard(transfer->breaker);
     return false;
 }
 
@@ -352,8 +375,12 @@ static bool wait_for_another(struct transfer *transfer, int64_t now_ms)
 
 static bool follow(struct transfer *transfer, int64_t now_ms)
 {
+    struct url_origin before = transfer->current;
+
     transfer->url = transfer->next_url;
     url_origin(transfer->url, &transfer->current);
+    if (!url_is_origin(&before, &transfer->current))
+        report(transfer); /* that it answered; what follows is another's */
     transfer->redirects++;
     transfer->phase = TRANSFER_WAITING;
     transfer->due_ms = now_ms;
@@ -378,6 +405,7 @@ static bool end_failed(struct transfer *transfer, enum attempt_end end)
 {
     explain(transfer, end);
     transfer->is_breaker_failure = true;
+    transfer->is_silent = end == ATTEMPT_OVERDUE;
     return false;
 }
 

@@ -84,7 +84,9 @@ struct transfer {
     int64_t received, furthest, total; /* furthest: of earlier attempts; total -1: not said */
     const char *etag, *last_modified;
 
-    bool is_admitted, is_breaker_failure;
+    struct breaker *breaker; /* of the present host, which let it through; NULL: none did */
+    int64_t admitted_us;
+    bool is_breaker_failure, is_silent;
     enum status rc;
     struct error error;
 };

@@ -234,10 +234,14 @@ bool url_origin(const char *url, struct url_origin *out)
     return true;
 }
 
+bool url_is_origin(const struct url_origin *a, const struct url_origin *b)
+{
+    return a->is_https == b->is_https && a->port == b->port && !strcmp(a->host, b->host);
+}
+
 bool url_same_origin(const char *a, const char *b)
 {
     struct url_origin first, second;
 
-    return url_origin(a, &first) && url_origin(b, &second) && first.is_https == second.is_https &&
-           first.port == second.port && !strcmp(first.host, second.host);
+    return url_origin(a, &first) && url_origin(b, &second) && url_is_origin(&first, &second);
 }

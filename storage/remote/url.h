@@ -23,5 +23,6 @@ struct url_origin {
 
 /* false where it is no http or https URL, or its host has other letters than a name or address. */
 bool url_origin(const char *url, struct url_origin *out);
+bool url_is_origin(const struct url_origin *a, const struct url_origin *b);
 /* Whether two URLs have one scheme, host and port. */
 bool url_same_origin(const char *a, const char *b);

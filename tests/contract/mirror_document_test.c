@@ -193,6 +193,67 @@ static void a_document_outlives_its_upstream_for_a_while(void **state)
     clock_shift_us(0);
 }
 
+/* An install asks for one level of a tree after the other: none but the first may wait. */
+static void who_hangs_is_waited_for_once(void **state)
+{
+    enum { LEVELS = 20, TRIES_MAX = 8 };
+    struct house house;
+    int asked;
+
+    (void)state;
+    open_house(&house);
+    for (int level = 0; level < LEVELS; level++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "level%d", level);
+        say(&house, 200, "", name);
+        must_have(&house, name, name);
+    }
+    say(&house, 500, "", "");
+    house.first_byte_timeout_ms = 300;
+    restart(&house);
+    clock_shift_us(120 * MINUTE); /* too old to be served unasked */
+    hold(&house, &house.holds, true);
+    asked = requests(&house);
+    for (int level = 0; level < LEVELS; level++) {
+        bool is_stale = false;
+        char name[32], text[64];
+        struct error err;
+
+        snprintf(name, sizeof name, "level%d", level);
+        assert_int_equal(ask(&house, name, text, sizeof text, NULL, &is_stale, &err), STATUS_OK);
+        assert_string_equal(text, name);
+        assert_true(is_stale);
+        if (level)
+            assert_int_equal(mirror_refresh(house.mirror, &house.upstream, name, name), 0);
+    }
+    assert_true(requests(&house) - asked <= TRIES_MAX);
+    close_house(&house);
+    clock_shift_us(0);
+}
+
+/* What is not kept cannot be served meanwhile: it comes once the upstream is back. */
+static void who_tries_an_upstream_does_not_wait_for_all_its_time(void **state)
+{
+    struct house house;
+    enum status rc = STATUS_OK;
+
+    (void)state;
+    open_house(&house); /* whose answers may take a minute to begin */
+    say(&house, 0, "", "");
+    for (int row = 0; row < 50 && rc != STATUS_UPSTREAM_AWAY; row++)
+        rc = status_of(&house, "absent");
+    assert_int_equal(rc, STATUS_UPSTREAM_AWAY);
+    say(&house, 200, "", "pkg one");
+    hold(&house, &house.holds, true);
+    clock_shift_us(5 * MINUTE); /* it may be tried again */
+    assert_int_equal(status_of(&house, "pkg"), STATUS_UPSTREAM_AWAY);
+    hold(&house, &house.holds, false);
+    must_have(&house, "pkg", "pkg one"); /* of the same try */
+    close_house(&house);
+    clock_shift_us(0);
+}
+
 static void what_is_absent_is_remembered_for_a_minute(void **state)
 {
     struct house house;
@@ -312,6 +373,8 @@ int main(void)
         cmocka_unit_test(a_stale_document_is_served_and_refreshed),
         cmocka_unit_test(what_did_not_change_keeps_its_generation),
         cmocka_unit_test(a_document_outlives_its_upstream_for_a_while),
+        cmocka_unit_test(who_hangs_is_waited_for_once),
+        cmocka_unit_test(who_tries_an_upstream_does_not_wait_for_all_its_time),
         cmocka_unit_test(what_is_absent_is_remembered_for_a_minute),
         cmocka_unit_test(what_is_no_document_is_not_kept),
         cmocka_unit_test(an_offline_upstream_is_not_asked),

@@ -43,6 +43,7 @@ struct house {
     struct upstream upstream;
     struct mirror *mirror;
     struct mirror_options options;
+    int64_t first_byte_timeout_ms; /* 0: a minute */
 
     /* What the server does; under the lock. */
     pthread_mutex_t lock;
@@ -124,14 +125,14 @@ static inline void hold(struct house *house, bool *what, bool on)
 
 static inline void start_mirror(struct house *house)
 {
-    static const struct fetcher_options fetching = {
+    const struct fetcher_options fetching = {
         .allow_addresses = "127.0.0.0/8",
         .user_agent = "packhouse/test",
         .via = "packhouse-test",
         .ca_file = "",
         .connections_per_host = 32,
         .connect_timeout_ms = 60000,
-        .first_byte_timeout_ms = 60000,
+        .first_byte_timeout_ms = house->first_byte_timeout_ms ? house->first_byte_timeout_ms : 60000,
         .stall_timeout_ms = 60000,
         .retries = 1,
     };

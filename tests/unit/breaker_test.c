@@ -112,6 +112,32 @@ static void it_can_be_closed_by_hand(void **state)
     breaker_free(breaker);
 }
 
+static void a_silence_opens_it_unless_others_were_answered(void **state)
+{
+    struct breaker *breaker = breaker_new(&options);
+    int64_t since_us;
+
+    (void)state;
+    assert_true(breaker_admits(breaker));
+    since_us = clock_now_us();
+    let_pass(HOUR);
+    breaker_report(breaker, false, NULL);
+    breaker_report_silence(breaker, since_us, "no answer");
+    assert_int_equal(look(breaker).state, BREAKER_CLOSED);
+    since_us = clock_now_us();
+    let_pass(HOUR);
+    breaker_heard(breaker); /* a long transfer goes on */
+    breaker_report_silence(breaker, since_us, "no answer");
+    assert_int_equal(look(breaker).state, BREAKER_CLOSED);
+    breaker_report_silence(breaker, clock_now_us() + 1, "no answer"); /* the third in a row */
+    assert_int_equal(look(breaker).state, BREAKER_OPEN);
+    breaker_close(breaker);
+    breaker_report_silence(breaker, clock_now_us() + 1, "no answer"); /* the first */
+    assert_int_equal(look(breaker).state, BREAKER_OPEN);
+    assert_string_equal(look(breaker).last_error, "no answer");
+    breaker_free(breaker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +145,7 @@ int main(void)
         cmocka_unit_test(one_request_tries_whether_it_is_back),
         cmocka_unit_test(each_failed_try_doubles_the_wait_up_to_its_most),
         cmocka_unit_test(it_can_be_closed_by_hand),
+        cmocka_unit_test(a_silence_opens_it_unless_others_were_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,12 +123,24 @@ static void the_sink_may_refuse(void **state)
     strbuf_free(&told.bytes);
 }
 
+static const struct breaker_options two_failures = {
+    .failures = 2, .open_us = 3600000000, .open_max_us = 3600000000};
+
+static struct breaker_view view_of(struct breaker_set *breakers, const char *url)
+{
+    struct breaker_view view;
+    struct url_origin origin;
+
+    assert_true(url_origin(url, &origin));
+    breaker_view(breaker_set_find(breakers, &origin), &view);
+    return view;
+}
+
 static void an_upstream_that_fails_is_left_alone(void **state)
 {
     static const char *const answers[] = {""};
     struct script script = {answers, 1};
-    struct breaker *breaker = breaker_new(
-        &(struct breaker_options){.failures = 2, .open_us = 3600000000, .open_max_us = 3600000000});
+    struct breaker_set *breakers = breaker_set_new(&two_failures);
     struct fetcher_options options = usual;
     struct breaker_view view;
     struct upstream_server server;
@@ -140,19 +152,81 @@ static void an_upstream_that_fails_is_left_alone(void **state)
         struct told told;
         enum status rc =
             run(&options,
-                &(struct transfer_request){.method = "GET", .url = server.url, .breaker = breaker},
+                &(struct transfer_request){.method = "GET", .url = server.url, .breakers = breakers},
                 &told);
 
         assert_int_equal(rc, row < 2 ? STATUS_BAD_UPSTREAM : STATUS_UPSTREAM_AWAY);
         strbuf_free(&told.bytes);
     }
     upstream_stop(&server);
-    breaker_view(breaker, &view);
-    breaker_free(breaker);
+    view = view_of(breakers, server.url);
+    breaker_set_free(breakers);
     assert_int_equal(atomic_load(&server.requests), 2);
     assert_int_equal(view.state, BREAKER_OPEN);
     assert_int_equal(view.requests, 2);
     assert_non_null(strstr(view.last_error, "without an answer"));
+}
+
+/* Where it sends us; NULL: it hangs up. */
+static bool sends_on_or_hangs_up(struct exchange *exchange)
+{
+    const char *elsewhere = exchange->context;
+    char fields[128];
+
+    if (!elsewhere)
+        return false;
+    snprintf(fields, sizeof fields, "Location: %s/\r\n", elsewhere);
+    return upstream_answer(exchange, 302, fields, "", 0);
+}
+
+static void a_host_that_fails_is_left_alone_for_itself(void **state)
+{
+    struct breaker_set *breakers = breaker_set_new(&two_failures);
+    struct fetcher_options options = usual;
+    struct upstream_server own, files;
+
+    (void)state;
+    options.retries = 0;
+    upstream_start(&files, sends_on_or_hangs_up, NULL);
+    upstream_start(&own, sends_on_or_hangs_up, files.url);
+    for (int row = 0; row < 4; row++) {
+        struct told told;
+        enum status rc =
+            run(&options,
+                &(struct transfer_request){.method = "GET", .url = own.url, .breakers = breakers}, &told);
+
+        assert_int_equal(rc, row < 2 ? STATUS_BAD_UPSTREAM : STATUS_UPSTREAM_AWAY);
+        strbuf_free(&told.bytes);
+    }
+    upstream_stop(&own);
+    upstream_stop(&files);
+    assert_int_equal(atomic_load(&own.requests), 4);
+    assert_int_equal(atomic_load(&files.requests), 2);
+    assert_int_equal(view_of(breakers, own.url).state, BREAKER_CLOSED);
+    assert_int_equal(view_of(breakers, own.url).failures, 0);
+    assert_int_equal(view_of(breakers, files.url).state, BREAKER_OPEN);
+    breaker_set_close(breakers);
+    assert_int_equal(view_of(breakers, files.url).state, BREAKER_CLOSED);
+    breaker_set_free(breakers);
+}
+
+static void one_silence_is_enough(void **state)
+{
+    struct breaker_set *breakers = breaker_set_new(&two_failures);
+    struct fetcher_options options = usual;
+    struct upstream_server server;
+    struct told told;
+
+    (void)state;
+    options.first_byte_timeout_ms = 100;
+    upstream_start(&server, goes_silent, NULL);
+    assert_int_equal(
+        run(&options, &(struct transfer_request){.method = "GET", .url = server.url, .breakers = breakers}, &told),
+        STATUS_UPSTREAM_TIMEOUT);
+    upstream_stop(&server);
+    strbuf_free(&told.bytes);
+    assert_int_equal(view_of(breakers, server.url).state, BREAKER_OPEN);
+    breaker_set_free(breakers);
 }
 
 enum { MANY = 2000, AT_ONCE = 32 };
@@ -231,6 +305,8 @@ int main(void)
         cmocka_unit_test(a_post_is_sent_once),
         cmocka_unit_test(the_sink_may_refuse),
         cmocka_unit_test(an_upstream_that_fails_is_left_alone),
+        cmocka_unit_test(a_host_that_fails_is_left_alone_for_itself),
+        cmocka_unit_test(one_silence_is_enough),
         cmocka_unit_test(many_small_ones_share_few_connections),
         cmocka_unit_test(stopping_ends_what_runs_and_what_waits),
     };
