@@ -223,12 +223,10 @@ bool mirror_is_left_alone(const struct mirror_upstream *home, const char *url)
 bool mirror_wait(struct mirror *mirror, pthread_cond_t *moved, struct mirror_patience *patience,
                  bool has_begun)
 {
-    int64_t now_ms;
-    struct timespec until;
+    int64_t now_ms = clock_monotonic_ms();
+    struct timespec until = {now_ms / 1000 + 1, now_ms % 1000 * 1000000};
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec++;
-    pthread_cond_timedwait(moved, &mirror->lock, &until);
+    pthread_cond_clockwait(moved, &mirror->lock, CLOCK_MONOTONIC, &until);
     now_ms = clock_monotonic_ms();
     if (!patience->alone_since_ms || has_begun || !mirror_is_left_alone(patience->home, patience->url))
         patience->alone_since_ms = now_ms;
