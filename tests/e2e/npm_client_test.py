@@ -158,3 +158,16 @@ def test_a_closed_repository_needs_yarn_s_setting(server, npm, wait_for_nothing,
     npm.publish(npm.make_package("hello", "1.0.0"))
     client = request.getfixturevalue(client)
     assert b"1.0.0" in client.install("hello").files["index.js"]
+
+
+@conformance("npm-085")
+@pytest.mark.parametrize("publisher", ["npm", "npm10", "pnpm", "yarn1", "berry", "bun"])
+def test_what_one_client_publishes_every_other_installs(server, wait_for_nothing, publisher, request):
+    client = request.getfixturevalue(publisher)
+    names = ("hello", "@acme/hello")
+    for name in names:
+        client.publish(client.make_package(name, "1.0.0", {"data.txt": f"of {publisher}\n"}))
+    for reader in ("npm", "npm10", "pnpm", "yarn1", "berry", "bun"):
+        project = request.getfixturevalue(reader).install(*names).folder
+        for name in names:
+            assert (project / "node_modules" / name / "data.txt").read_text() == f"of {publisher}\n", (reader, name)

@@ -21,6 +21,7 @@ class Shelf:
     def __init__(self, request, server):
         self.server = server
         self.get = request.getfixturevalue
+        self.paths = {}  # of files that were listed
 
     def remove(self, version, *options):
         return self.command("remove", version, "--reason", "by mistake", *options)
@@ -61,7 +62,12 @@ class Pypi(Shelf):
 
     def has(self, version):
         pip, name = self.get("pip"), f"hello-{version}-py3-none-any.whl"
-        if name not in files_of(self.server, "hello"):
+        listed = files_of(self.server, "hello")
+        if name in listed:
+            self.paths[name] = listed[name]["path"]
+            assert self.server.get(self.paths[name]).status == 200
+        else:
+            assert name not in self.paths or self.server.get(self.paths[name]).status in (404, 410)
             with pytest.raises(pip.Failure, match="No matching distribution"):
                 pip.install(f"hello=={version}")
             return False
@@ -91,6 +97,7 @@ def blobs(server):
     return sorted(path for path in (pathlib.Path(server.data) / "blobs").rglob("*") if path.is_file())
 
 
+@conformance("py-068")
 @FORMATS
 def test_a_removed_version_is_gone_for_every_client_until_it_is_restored(request, server, kind):
     shelf = kind(request, server)

@@ -156,6 +156,9 @@ class Pnpm(Npm):
         self.environment.update({"npm_config_store_dir": str(self.folder / "store"),
                                  "npm_config_package_import_method": "copy"})
 
+    def publish(self, package, *options):
+        return self("publish", "--no-git-checks", *options, cwd=package.folder)
+
     def install(self, *specs, project=None, options=()):
         project = project or self.new_project()
         self("add", *options, *specs, cwd=project)
@@ -173,6 +176,10 @@ class Yarn1(Npm):
         self.environment.update({"YARN_REGISTRY": self.registry, "yarn_registry": self.registry,
                                  "YARN_CACHE_FOLDER": str(self.folder / "yarn-cache")})
         (self.home / ".npmrc").write_text(self.rc.read_text() + "always-auth=true\n")
+
+    def publish(self, package, *options):
+        (package.folder / ".npmrc").write_text(self.rc.read_text() + "always-auth=true\n")
+        return self("publish", "--non-interactive", *options, cwd=package.folder)
 
     def install(self, *specs, project=None, options=()):
         project = project or self.new_project()
@@ -204,6 +211,11 @@ class Berry(Npm):
     def forget_token(self):
         del self.environment["YARN_NPM_AUTH_TOKEN"], self.environment["YARN_NPM_ALWAYS_AUTH"]
 
+    def publish(self, package, *options):
+        (package.folder / "yarn.lock").touch()
+        self("install", cwd=package.folder)
+        return self("npm", "publish", *options, cwd=package.folder)
+
     def install(self, *specs, project=None, options=()):
         project = project or self.new_project()
         (project / "yarn.lock").touch()
@@ -224,6 +236,10 @@ class Bun(Npm):
             "BUN_INSTALL_CACHE_DIR": str(self.folder / "bun-cache"), "BUN_INSTALL": str(self.folder / "bun"),
             "BUN_CONFIG_REGISTRY": self.registry, "BUN_CONFIG_TOKEN": self.token, "DO_NOT_TRACK": "1",
         })
+
+    def publish(self, package, *options):
+        (package.folder / ".npmrc").write_text(self.rc.read_text())
+        return self("publish", *options, cwd=package.folder)
 
     def install(self, *specs, project=None, options=()):
         project = project or self.new_project()
