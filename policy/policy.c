@@ -1,9 +1,18 @@
 #include "policy/policy.h"
 
 #include "policy/policy_file.h"
+#include "policy/rule.h"
 #include "storage/memory/arena.h"
 
 #include <string.h>
+
+static bool any_about_local(const struct policy *policy, const struct facts *facts, unsigned asked)
+{
+    for (size_t i = 0; i < policy->rule_count; i++)
+        if (rule_is_about_local(&policy->rules[i], facts, asked))
+            return true;
+    return false;
+}
 
 enum status policy_read(const char *name, const char *text, size_t length, struct policy **out,
                         struct error *err)
@@ -18,6 +27,8 @@ enum status policy_read(const char *name, const char *text, size_t length, struc
         policy_free(policy);
     else
         *out = policy;
+    if (!rc)
+        policy->names_local = any_about_local(policy, &(struct facts){0}, 1u << UPSTREAM);
     return rc;
 }
 
@@ -33,6 +44,13 @@ enum policy_mode policy_mode(const struct policy *policy, const char *repository
         if (!strcmp(policy->repositories[i].name, repository))
             return policy->repositories[i].mode;
     return policy->mode;
+}
+
+bool policy_is_about_local(const struct policy *policy, enum format format, const char *name)
+{
+    const struct facts facts = {.format = format, .name = name};
+
+    return policy->names_local && any_about_local(policy, &facts, 1u << UPSTREAM | 1u << NAME);
 }
 
 bool policy_has_rule(const struct policy *policy, const char *rule)

@@ -172,6 +172,31 @@ bool rule_finds(const struct rule *rule, const struct facts *facts, unsigned giv
     return any_until_us > INT64_MIN;
 }
 
+static bool asked_hold(const struct conditions *conditions, const struct facts *facts,
+                       unsigned asked)
+{
+    int64_t until_us = INT64_MAX;
+
+    for (size_t i = 0; i < conditions->all_count; i++)
+        if ((asked >> conditions->all[i].kind & 1) &&
+            !holds(&conditions->all[i], facts, 0, &until_us))
+            return false;
+    return true;
+}
+
+bool rule_is_about_local(const struct rule *rule, const struct facts *facts, unsigned asked)
+{
+    if (!asked_hold(&rule->when, facts, asked))
+        return false;
+    for (size_t i = 0; i < rule->when.any_count; i++) {
+        const struct conditions *branch = &rule->when.any[i];
+
+        if (is_about(rule, branch, facts) && asked_hold(branch, facts, asked))
+            return true;
+    }
+    return !rule->when.any_count && is_about(rule, NULL, facts);
+}
+
 static bool any_grave(const struct conditions *conditions, const struct facts *facts)
 {
     for (size_t i = 0; i < conditions->all_count; i++)

@@ -93,6 +93,7 @@ struct policy {
     struct arena *arena;
     enum policy_mode mode;
     bool holds_unapproved;
+    bool names_local; /* some rule is about some local package */
     const struct rule *rules;
     size_t rule_count;
     struct pattern_set approved;
@@ -108,6 +109,9 @@ enum { GIVEN_ALL = (1 << CONDITION_COUNT) - 1 };
  * mask of condition kinds: the others do not hold. */
 bool rule_finds(const struct rule *rule, const struct facts *facts, unsigned given, int64_t now_us,
                 int64_t *until_us);
+/* Whether the rule may find fault with what is published here, as far as the conditions of the kinds
+ * asked say, of NAME and UPSTREAM. */
+bool rule_is_about_local(const struct rule *rule, const struct facts *facts, unsigned asked);
 /* As in struct finding. Does not depend on the time, so that neither does what may clear a finding.
  */
 bool rule_is_grave(const struct rule *rule, const struct facts *facts);

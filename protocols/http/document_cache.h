@@ -42,6 +42,7 @@ enum document_kind {
     DOCUMENT_NPM_ABBREVIATED_PLAIN,
     DOCUMENT_NPM_VERDICTS, /* what policy says of the package's files; see verdicts.h */
     DOCUMENT_PYPI_VERDICTS,
+    DOCUMENT_NPM_FULL_FOR_WRITING, /* with what policy holds back */
 };
 
 struct document_cache *document_cache_new(size_t max_bytes);

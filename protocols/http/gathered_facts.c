@@ -62,11 +62,11 @@ static struct facts *add_unlisted(struct gathered_facts *gathered, const char *f
 {
     struct facts *facts = facts_list_add(&gathered->unlisted);
 
-    facts->format = gathered->how->format;
-    facts->name = gathered->name;
+    facts->format = gathered->subject->how->format;
+    facts->name = gathered->subject->name;
     facts->version = arena_copy(gathered->arena, pin->version);
     facts->file = arena_copy(gathered->arena, file);
-    facts->upstream = gathered->upstream->name;
+    facts->upstream = gathered->subject->upstream->name;
     facts->first_seen_us = pin->first_us;
     facts->size_bytes = pin->size;
     return facts;
@@ -170,19 +170,20 @@ static enum status add_archive(void *context, const char *file, const char *text
     return facts ? facts_merge_archive(facts, text, gathered->arena, err) : STATUS_OK;
 }
 
-enum status facts_gather(struct gathered_facts *gathered, const struct mirror_document *document,
-                         struct error *err)
+static enum status gather(struct gathered_facts *gathered, const struct mirror_document *document,
+                          struct error *err)
 {
     struct catalog *catalog = gathered->req->service->catalog;
+    const struct verdict_subject *subject = gathered->subject;
     bool is_known =
         gathered->known && gathered->known->document->generation == document->generation;
     const void *read = is_known ? gathered->known->read : NULL;
-    enum format format = gathered->how->format;
-    int64_t org_id = gathered->upstream->org_id;
+    enum format format = subject->how->format;
+    int64_t org_id = subject->upstream->org_id;
     enum status rc;
 
-    if ((rc = gathered->how->list(gathered->req, gathered->upstream, document, gathered->name, read,
-                                  &gathered->facts, err)))
+    if ((rc = subject->how->list(gathered->req, subject->upstream, document, subject->name, read,
+                                 &gathered->facts, err)))
         return rc;
     gathered->by_file = in_order(gathered, compare_files);
     if ((rc = catalog_walk_pins(catalog, org_id, format, gathered->name_fold, add_pin, gathered,
@@ -191,11 +192,31 @@ enum status facts_gather(struct gathered_facts *gathered, const struct mirror_do
     for (size_t i = 0; i < gathered->unlisted.count; i++)
         *facts_list_add(&gathered->facts) = gathered->unlisted.list[i];
     gathered->by_file = in_order(gathered, compare_files);
-    if ((rc = catalog_walk_listed(catalog, gathered->upstream, gathered->name_norm, add_listed,
+    if ((rc = catalog_walk_listed(catalog, subject->upstream, subject->name_norm, add_listed,
                                   gathered, err)))
         return rc;
     return catalog_walk_archive_facts(catalog, org_id, format, gathered->name_fold, add_archive,
                                       gathered, err);
+}
+
+/* Of what is published here the rows are the listing: nothing of it came later, or from elsewhere.
+ */
+enum status facts_gather(struct gathered_facts *gathered, struct error *err)
+{
+    const struct verdict_subject *subject = gathered->subject;
+    struct request *req = gathered->req;
+    const struct mirror_document *document;
+    enum status rc;
+
+    if (!subject->upstream)
+        return subject->how->list_local(req, subject->repository, subject->name, &gathered->facts,
+                                        err);
+    if ((rc = mirror_get_document(req->service->mirror, subject->upstream, subject->name,
+                                  subject->name_norm, &document, err)))
+        return rc;
+    rc = gather(gathered, document, err);
+    mirror_release_document(document);
+    return rc;
 }
 
 struct facts **facts_by_birth(struct gathered_facts *gathered)

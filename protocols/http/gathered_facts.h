@@ -6,9 +6,8 @@
 
 struct gathered_facts {
     struct request *req;
-    const struct verdict_format *how;
-    const struct upstream *upstream;
-    const char *name, *name_norm, *name_fold;
+    const struct verdict_subject *subject;
+    const char *name_fold;
     const struct read_document *known; /* NULL: nothing is read yet */
     struct arena *arena;               /* of all that is found */
     struct facts_list facts;
@@ -16,9 +15,9 @@ struct gathered_facts {
     struct facts **by_file;     /* in order of file */
 };
 
-/* Fills facts from the document and from rows; what stands above them is the caller's. */
-enum status facts_gather(struct gathered_facts *gathered, const struct mirror_document *document,
-                         struct error *err);
+/* Fills facts from rows, and for what lives at an upstream from its document; what stands above them
+ * is the caller's. */
+enum status facts_gather(struct gathered_facts *gathered, struct error *err);
 /* In the order in which they were published. */
 struct facts **facts_by_birth(struct gathered_facts *gathered);
 /* What an archive says, in its stored form, wins over what is said of it. */

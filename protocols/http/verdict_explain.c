@@ -6,9 +6,7 @@
 
 #include <string.h>
 
-enum status verdict_explain(struct request *req, const struct verdict_format *how,
-                            const struct upstream *upstream, const char *name,
-                            const char *name_norm,
+enum status verdict_explain(struct request *req, const struct verdict_subject *subject,
                             void (*visit)(void *context, const struct facts *facts,
                                           const struct verdict *verdict, int64_t revision),
                             void *context, struct error *err)
@@ -19,7 +17,7 @@ enum status verdict_explain(struct request *req, const struct verdict_format *ho
     int64_t now_us = clock_now_us();
     enum status rc;
 
-    if ((rc = package_verdicts_get(req, how, upstream, name, name_norm, NULL, &verdicts, err)) ||
+    if ((rc = package_verdicts_get(req, subject, NULL, &verdicts, err)) ||
         (rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, err)))
         goto done;
     for (size_t i = 0; homes->policy && i < verdicts.count; i++) {

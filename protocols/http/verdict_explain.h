@@ -5,10 +5,9 @@
 
 /* Visits each file of the package in the order in which they were published,
  * with its facts, its verdict for those who ask req->repository now, and the number of the policy's
- * revision. Everything a visitor gets lives only during the call. Visits nothing without a policy. */
-enum status verdict_explain(struct request *req, const struct verdict_format *how,
-                            const struct upstream *upstream, const char *name,
-                            const char *name_norm,
+ * revision. Everything a visitor gets lives only during the call. Visits nothing where policy is not
+ * about the package. */
+enum status verdict_explain(struct request *req, const struct verdict_subject *subject,
                             void (*visit)(void *context, const struct facts *facts,
                                           const struct verdict *verdict, int64_t revision),
                             void *context, struct error *err);

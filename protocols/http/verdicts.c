@@ -28,12 +28,42 @@ struct facts *facts_list_add(struct facts_list *list)
     return &list->list[list->count++];
 }
 
+struct verdict_subject verdict_subject_at(const struct verdict_format *how, const struct home *home,
+                                          const char *name)
+{
+    return (struct verdict_subject){
+        .how = how,
+        .upstream = home->kind == HOME_UPSTREAM ? home->upstreams : NULL,
+        .repository = &home->repository,
+        .name = name,
+        .name_norm = name,
+    };
+}
+
 enum status policy_is_set(struct request *req, bool *out, struct error *err)
 {
     const struct org_homes *homes;
     enum status rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, err);
 
     *out = !rc && homes->policy;
+    if (!rc)
+        org_homes_release(homes);
+    return rc;
+}
+
+static bool is_about(const struct policy *policy, const struct verdict_subject *subject)
+{
+    return policy && (subject->upstream ||
+                      policy_is_about_local(policy, subject->how->format, subject->name));
+}
+
+enum status policy_is_about(struct request *req, const struct verdict_subject *subject, bool *out,
+                            struct error *err)
+{
+    const struct org_homes *homes;
+    enum status rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, err);
+
+    *out = !rc && is_about(homes->policy, subject);
     if (!rc)
         org_homes_release(homes);
     return rc;
@@ -68,12 +98,13 @@ static void put_rules(struct strbuf *out, const struct verdict *verdict)
 static void note_hold(struct taking *taking, const struct facts *facts,
                       const struct verdict *verdict, const char *rules)
 {
+    const struct repository *asking = taking->gathered.req->repository;
     const struct hold hold = {
-        .org_id = taking->gathered.upstream->org_id,
-        .repository_id = taking->gathered.req->repository->id,
+        .org_id = asking->org_id,
+        .repository_id = asking->id,
         .format = facts->format,
         .name_fold = taking->gathered.name_fold,
-        .name = taking->gathered.name,
+        .name = taking->gathered.subject->name,
         .version = facts->version,
         .verdict = verdict->action,
         .rules = rules,
@@ -150,20 +181,15 @@ static enum status render(void *context, struct strbuf *out, int64_t *modified_u
                           struct error *err)
 {
     struct taking *taking = context;
-    const struct mirror_document *document;
     enum status rc;
 
     (void)modified_us;
-    if ((rc = mirror_get_document(taking->gathered.req->service->mirror, taking->gathered.upstream,
-                                  taking->gathered.name, taking->gathered.name_norm, &document,
-                                  err)))
-        return rc;
     taking->gathered.arena = arena_new();
     taking->gathered.facts.arena = taking->gathered.unlisted.arena = taking->gathered.arena;
     taking->now_us = clock_now_us();
     taking->changes_us = INT64_MAX;
     strbuf_init(&taking->lines, NULL, SIZE_MAX / 2);
-    if (!(rc = facts_gather(&taking->gathered, document, err))) {
+    if (!(rc = facts_gather(&taking->gathered, err))) {
         take_all(taking);
         strbuf_format(out, "%" PRId64 "\t%zu\t%zu\n", taking->changes_us,
                       taking->gathered.facts.count, taking->blocked);
@@ -171,45 +197,38 @@ static enum status render(void *context, struct strbuf *out, int64_t *modified_u
     }
     strbuf_free(&taking->lines);
     arena_free(taking->gathered.arena);
-    mirror_release_document(document);
     return rc;
 }
 
-static struct document_key key_of(struct request *req, const struct verdict_format *how,
-                                  const char *name_norm)
+static struct document_key key_of(struct request *req, const struct verdict_subject *subject)
 {
     return (struct document_key){
         .repository_id = req->repository->id,
-        .kind = how->kind,
-        .name = name_norm,
+        .kind = subject->how->kind,
+        .name = subject->name_norm,
         .generation = catalog_home_generation(req->service->catalog, req->repository->org_id),
     };
 }
 
-/* The verdicts as text; NULL, and success, without a policy. */
-static enum status get_text(struct request *req, const struct verdict_format *how,
-                            const struct upstream *upstream, const char *name,
-                            const char *name_norm, const struct read_document *known,
-                            const struct document **out, struct error *err)
+/* The verdicts as text; NULL, and success, where policy is not about the package. */
+static enum status get_text(struct request *req, const struct verdict_subject *subject,
+                            const struct read_document *known, const struct document **out,
+                            struct error *err)
 {
     struct taking taking = {
-        .gathered = {.req = req,
-                     .how = how,
-                     .upstream = upstream,
-                     .name = name,
-                     .name_norm = name_norm,
-                     .known = known}
+        .gathered = {.req = req, .subject = subject, .known = known}
     };
     struct document_cache *cache = req->service->documents;
-    struct document_key key = key_of(req, how, name_norm);
+    struct document_key key = key_of(req, subject);
     enum status rc;
 
     *out = NULL;
-    if (!owner_fold_name(how->format, name_norm, req->arena, &taking.gathered.name_fold))
+    if (!owner_fold_name(subject->how->format, subject->name_norm, req->arena,
+                         &taking.gathered.name_fold))
         return fail(err, STATUS_NOT_FOUND, "", "no package has such a name");
     if ((rc = home_map_get(req->service->catalog, req->repository->org_id, &taking.homes, err)))
         return rc;
-    if (taking.homes->policy &&
+    if (is_about(taking.homes->policy, subject) &&
         !(rc = document_cache_get(cache, &key, render, &taking, out, err)) &&
         document_has_ended(*out)) {
         document_cache_drop(cache, &key, *out);
@@ -291,10 +310,9 @@ static void read_lines(const char *text, struct arena *arena, struct package_ver
     qsort(out->by_file, count, sizeof *out->by_file, compare_verdicts);
 }
 
-enum status package_verdicts_get(struct request *req, const struct verdict_format *how,
-                                 const struct upstream *upstream, const char *name,
-                                 const char *name_norm, const struct read_document *known,
-                                 struct package_verdicts *out, struct error *err)
+enum status package_verdicts_get(struct request *req, const struct verdict_subject *subject,
+                                 const struct read_document *known, struct package_verdicts *out,
+                                 struct error *err)
 {
     const struct document *document;
     const char *text;
@@ -302,7 +320,7 @@ enum status package_verdicts_get(struct request *req, const struct verdict_forma
     enum status rc;
 
     *out = (struct package_verdicts){0};
-    if ((rc = get_text(req, how, upstream, name, name_norm, known, &document, err)) || !document)
+    if ((rc = get_text(req, subject, known, &document, err)) || !document)
         return rc;
     if (!(rc = plain_text(document, &text, &heap, err)))
         read_lines(text, req->arena, out);
@@ -341,14 +359,14 @@ static bool find_line(const char *text, const char *file, struct arena *arena,
     return true;
 }
 
-static enum status judge_line(struct request *req, const struct verdict_format *how,
-                              const char *name, const char *name_norm,
+static enum status judge_line(struct request *req, const struct verdict_subject *subject,
                               const struct file_verdict *verdict)
 {
+    enum format format = subject->how->format;
     struct fetch_count fetch = {
         .org_id = req->repository->org_id,
         .repository_id = req->repository->id,
-        .format = how->format,
+        .format = format,
         .version = verdict->version,
         .account_id = req->principal->account_id,
         .verdict = verdict->action,
@@ -357,43 +375,46 @@ static enum status judge_line(struct request *req, const struct verdict_format *
         .facts = verdict->facts,
     };
 
-    if (owner_fold_name(how->format, name_norm, req->arena, &fetch.name_fold))
+    if (owner_fold_name(format, subject->name_norm, req->arena, &fetch.name_fold))
         catalog_note_fetch(req->service->catalog, &fetch);
-    return verdict->is_blocked ? verdict_refuse(&req->error, how->format, name, verdict)
+    return verdict->is_blocked ? verdict_refuse(&req->error, format, subject->name, verdict)
                                : STATUS_OK;
 }
 
-/* The verdict of one file; *found: there is one. */
-static enum status find_verdict(struct request *req, const struct verdict_format *how,
-                                const struct upstream *upstream, const char *name,
-                                const char *name_norm, const char *file, struct file_verdict *out,
-                                bool *found)
+/* What came of one file: nothing was asked for it, there is no such file, or out. */
+enum finding_of_file { FILE_NOT_ASKED, FILE_UNKNOWN, FILE_FOUND };
+
+static enum status find_verdict(struct request *req, const struct verdict_subject *subject,
+                                const char *file, struct file_verdict *out,
+                                enum finding_of_file *found)
 {
     const struct document *document;
     const char *text;
     char *heap;
     enum status rc;
 
-    *found = false;
-    if ((rc = get_text(req, how, upstream, name, name_norm, NULL, &document, &req->error)) ||
-        !document)
+    *found = FILE_NOT_ASKED;
+    if ((rc = get_text(req, subject, NULL, &document, &req->error)) || !document)
         return rc;
     if (!(rc = plain_text(document, &text, &heap, &req->error)))
-        *found = find_line(text, file, req->arena, out);
+        *found = find_line(text, file, req->arena, out) ? FILE_FOUND : FILE_UNKNOWN;
     free(heap);
     document_release(document);
     return rc;
 }
 
-enum status verdict_check_file(struct request *req, const struct verdict_format *how,
-                               const struct upstream *upstream, const char *name,
-                               const char *name_norm, const char *file)
+enum status verdict_check_file(struct request *req, const struct verdict_subject *subject,
+                               const char *file)
 {
     struct file_verdict verdict;
-    bool found;
-    enum status rc = find_verdict(req, how, upstream, name, name_norm, file, &verdict, &found);
+    enum finding_of_file found;
+    enum status rc = find_verdict(req, subject, file, &verdict, &found);
 
-    return rc || !found ? rc : judge_line(req, how, name, name_norm, &verdict);
+    if (rc)
+        return rc;
+    if (found == FILE_UNKNOWN && !subject->upstream)
+        return fail(&req->error, STATUS_NOT_FOUND, "", "there is no file %.300s", file);
+    return found == FILE_FOUND ? judge_line(req, subject, &verdict) : STATUS_OK;
 }
 
 /* Scripts that only the archive has are new, whatever the version before had: nobody was told. */
@@ -443,15 +464,18 @@ static enum status judge_arrived(struct guard *guard)
 {
     const char *archive = mirror_file_archive_facts(guard->file);
     const struct mirror_wish *wish = guard->wish;
+    const struct verdict_subject subject = {.how = guard->how,
+                                            .upstream = wish->upstream,
+                                            .name = wish->name,
+                                            .name_norm = wish->name_norm};
     struct file_verdict verdict;
-    bool found;
+    enum finding_of_file found;
     enum status rc;
 
     if (!archive)
         return STATUS_OK;
-    rc = find_verdict(guard->req, guard->how, wish->upstream, wish->name, wish->name_norm,
-                      wish->file, &verdict, &found);
-    return rc || !found ? rc : judge_archive(guard->req, wish, &verdict, archive);
+    rc = find_verdict(guard->req, &subject, wish->file, &verdict, &found);
+    return rc || found != FILE_FOUND ? rc : judge_archive(guard->req, wish, &verdict, archive);
 }
 
 static bool may_end(void *context)

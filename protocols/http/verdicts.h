@@ -1,12 +1,14 @@
 /* What policy says of each file of a package, to those who ask one repository. Every route that
- * names or gives what came from an upstream asks here, and nowhere else are verdicts taken. Kept in
- * the document cache beside the package's other documents, and over with them. Access spec C2 to
+ * names or gives a package's files asks here, and nowhere else are verdicts taken. Kept in the
+ * document cache beside the package's other documents, and over with them. Of what is published here
+ * nothing is asked or kept unless a rule is about it: policy_is_about_local(). Access spec C2 to
  * C4. */
 #pragma once
 #include "policy/verdict.h"
 #include "protocols/http/request.h"
 #include "storage/catalog/upstream.h"
 
+struct home;
 struct mirror_document;
 struct mirror_file;
 struct mirror_wish;
@@ -29,7 +31,22 @@ struct verdict_format {
     enum status (*list)(struct request *req, const struct upstream *upstream,
                         const struct mirror_document *document, const char *name, const void *read,
                         struct facts_list *out, struct error *err);
+    /* The same of what is published in a repository of the org. */
+    enum status (*list_local)(struct request *req, const struct repository *repository,
+                              const char *name, struct facts_list *out, struct error *err);
 };
+
+/* A package, and where it lives for those who ask. */
+struct verdict_subject {
+    const struct verdict_format *how;
+    const struct upstream *upstream;     /* NULL: it is published here, */
+    const struct repository *repository; /* in this one */
+    const char *name, *name_norm;
+};
+
+/* home is HOME_LOCAL, or HOME_UPSTREAM with its owner, and must live as long. */
+struct verdict_subject verdict_subject_at(const struct verdict_format *how, const struct home *home,
+                                          const char *name);
 
 /* A document that the asker has read already, so that it need not be read again. */
 struct read_document {
@@ -49,32 +66,34 @@ struct file_verdict {
 
 /* In the request's arena. */
 struct package_verdicts {
-    struct file_verdict *list;
-    size_t count;       /* in the order in which they were published, kept ones that are listed no
-                           more among them; 0 without a policy */
-    size_t blocked;     /* how many are */
-    int64_t changes_us; /* when one of them changes by itself; 0: never */
+    struct file_verdict *list; /* NULL: policy is not about the package */
+    size_t count;              /* in the order in which they were published, kept ones that are listed
+                                  no more among them */
+    size_t blocked;            /* how many are */
+    int64_t changes_us;        /* when one of them changes by itself; 0: never */
     const struct file_verdict **by_file; /* in order of file */
 };
 
 /* Whether the org has a policy: without one nothing needs to be asked. */
 enum status policy_is_set(struct request *req, bool *out, struct error *err);
+/* Whether it has one that may find fault with the package. */
+enum status policy_is_about(struct request *req, const struct verdict_subject *subject, bool *out,
+                            struct error *err);
 
-/* The verdicts of a package of this upstream. known NULL: nothing is read yet. */
-enum status package_verdicts_get(struct request *req, const struct verdict_format *how,
-                                 const struct upstream *upstream, const char *name,
-                                 const char *name_norm, const struct read_document *known,
-                                 struct package_verdicts *out, struct error *err);
+/* The verdicts of a package. known NULL: nothing is read yet. */
+enum status package_verdicts_get(struct request *req, const struct verdict_subject *subject,
+                                 const struct read_document *known, struct package_verdicts *out,
+                                 struct error *err);
 /* NULL where there is no such file. */
 const struct file_verdict *package_verdicts_find(const struct package_verdicts *verdicts,
                                                  const char *file);
 
 /* For routes that give bytes: STATUS_FORBIDDEN "held" or "denied", with the sentence and the
  * command to ask with, where the file is blocked. What is neither listed nor was ever kept passes,
- * for there is nothing to give. Counted as asked for, under its verdict. */
-enum status verdict_check_file(struct request *req, const struct verdict_format *how,
-                               const struct upstream *upstream, const char *name,
-                               const char *name_norm, const char *file);
+ * for there is nothing to give; of what is published here it is STATUS_NOT_FOUND, for it came this
+ * very moment. Counted as asked for, under its verdict. */
+enum status verdict_check_file(struct request *req, const struct verdict_subject *subject,
+                               const char *file);
 /* For a file that is on its way in: takes the verdict again once its archive has been read, at once
  * or before its last piece leaves. The file is to be closed by the caller where this fails. */
 enum status verdict_guard_arriving(struct request *req, struct response *res,

@@ -1,5 +1,6 @@
 /* What an upstream's packument says of its versions, as facts for policy: access spec C2. */
 #include "protocols/npm/keys.h"
+#include "protocols/npm/local.h"
 #include "protocols/npm/member.h"
 #include "protocols/npm/name.h"
 #include "protocols/npm/signature.h"
@@ -135,7 +136,7 @@ static void read_facts(const struct members *members, const struct npm_listing *
 }
 
 struct listing_facts {
-    const struct upstream *upstream;
+    const struct upstream *upstream; /* NULL: published here */
     const struct npm_upstream_packument *packument;
     struct facts_list *out;
     bool any_is_signed;
@@ -158,9 +159,13 @@ static enum status add_version(void *context, const struct npm_entry *version,
     added->name = facts->packument->name;
     added->version = arena_copy(arena, version->key);
     added->file = npm_tarball_name(facts->packument->name, version->key, arena);
-    added->upstream = facts->upstream->name;
     added->published_us = npm_upstream_time(facts->packument, version->key, 0);
     read_facts(&members, listing, arena, added);
+    if (!facts->upstream) { /* first seen when it was published: nothing of it was there before */
+        added->first_seen_us = added->published_us;
+        return STATUS_OK;
+    }
+    added->upstream = facts->upstream->name;
     if (npm_is_signed(inside(members.dist, "signatures")))
         facts->any_is_signed = true; /* verified with the archive, which is what it is about */
     else
@@ -196,5 +201,21 @@ static enum status list_facts(struct request *req, const struct upstream *upstre
     return rc;
 }
 
+static enum status list_local(struct request *req, const struct repository *repository,
+                              const char *name, struct facts_list *out, struct error *err)
+{
+    struct npm_local *local = arena_alloc(out->arena, sizeof *local);
+    struct listing_facts facts = {.packument = &local->packument, .out = out};
+    enum status rc = npm_local_read(req, repository, name, out->arena, local, err);
+
+    return rc ? rc
+              : npm_upstream_each(&local->packument, npm_local_reader(local), add_version, &facts,
+                                  err);
+}
+
 const struct verdict_format npm_verdict_format = {
-    .format = FORMAT_NPM, .kind = DOCUMENT_NPM_VERDICTS, .list = list_facts};
+    .format = FORMAT_NPM,
+    .kind = DOCUMENT_NPM_VERDICTS,
+    .list = list_facts,
+    .list_local = list_local,
+};

@@ -61,12 +61,16 @@ static enum status get_local_tarball(struct request *req, struct response *res,
                                      const struct repository *repository, const char *name,
                                      const char *file)
 {
+    const struct verdict_subject subject = {
+        .how = &npm_verdict_format, .repository = repository, .name = name, .name_norm = name};
     struct stored_file stored;
     enum status rc = file ? catalog_find_file(req->service->catalog, repository, FORMAT_NPM, name,
                                               file, req->arena, &stored, &req->error)
                           : STATUS_NOT_FOUND;
 
-    return rc ? rc : respond_file(req, res, &stored, "application/octet-stream");
+    if (rc || (rc = verdict_check_file(req, &subject, file)))
+        return rc;
+    return respond_file(req, res, &stored, "application/octet-stream");
 }
 
 /* What is kept is answered without looking at the package's document. */

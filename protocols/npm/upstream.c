@@ -1,6 +1,7 @@
 #include "protocols/npm/upstream.h"
 
 #include "protocols/http/package_document.h"
+#include "protocols/npm/held_back.h"
 #include "protocols/npm/name.h"
 #include "storage/catalog/ingest.h"
 #include "storage/catalog/package.h"
@@ -9,8 +10,6 @@
 #include "storage/memory/stream.h"
 
 #include <string.h>
-
-enum { RESTRICTION_MAX = 300 };
 
 /* 2.2: a scoped name is one segment. */
 static const char *document_path(struct arena *arena, const char *name)
@@ -91,40 +90,21 @@ enum status npm_upstream_open_unjudged(struct request *req, const struct upstrea
                                         remove_version, out, err);
 }
 
-/* Whatever the policy did not look at, because the listing has just changed, waits for its verdict.
- */
-static void hold_back(struct npm_upstream_packument *packument,
-                      const struct package_verdicts *verdicts, struct arena *arena)
-{
-    for (size_t i = 0; i < packument->versions.count; i++) {
-        struct npm_entry *entry = &packument->versions.list[i];
-        const struct file_verdict *verdict;
-
-        if (entry->is_gone)
-            continue;
-        verdict =
-            package_verdicts_find(verdicts, npm_tarball_name(packument->name, entry->key, arena));
-        if (verdict && !verdict->is_blocked)
-            continue;
-        entry->is_gone = true;
-        entry->is_held = verdict;
-    }
-}
-
 enum status npm_upstream_open(struct request *req, const struct upstream *upstream,
                               const struct mirror_document *document, const char *name,
                               struct npm_upstream_packument *out, struct package_verdicts *verdicts,
                               struct error *err)
 {
+    const struct verdict_subject subject = {
+        .how = &npm_verdict_format, .upstream = upstream, .name = name, .name_norm = name};
     const struct read_document known = {document, out};
     enum status rc;
 
     if ((rc = npm_upstream_open_unjudged(req, upstream, document, name, req->arena, out, err)) ||
-        (rc = package_verdicts_get(req, &npm_verdict_format, upstream, name, name, &known, verdicts,
-                                   err)))
+        (rc = package_verdicts_get(req, &subject, &known, verdicts, err)))
         return rc;
     if (verdicts->list)
-        hold_back(out, verdicts, req->arena);
+        npm_hold_back(out, verdicts, req->arena);
     npm_upstream_settle_tags(out);
     return STATUS_OK;
 }
@@ -253,44 +233,6 @@ static void tell_changes(const struct pins *pins)
                           pins->change_count);
 }
 
-static enum status put(void *context, const void *bytes, size_t length, struct error *err)
-{
-    struct strbuf *out = context;
-
-    strbuf_bytes(out, bytes, length);
-    if (strbuf_failed(out))
-        return fail(err, STATUS_BAD_UPSTREAM, "upstream-too-large",
-                    "The upstream's document is larger than %zu bytes", out->cap);
-    return STATUS_OK;
-}
-
-/* 16.3: one text for all of them, the newest first, and not longer than a terminal can take. */
-static const char *restriction(const struct npm_upstream_packument *packument,
-                               const struct package_verdicts *verdicts, struct arena *arena)
-{
-    const char *newest = NULL;
-    size_t told = 0, held = 0;
-    struct strbuf text;
-
-    strbuf_init(&text, arena, 4096);
-    for (size_t i = verdicts->count; i--;) {
-        const struct file_verdict *verdict = &verdicts->list[i];
-        const struct npm_entry *entry = npm_entries_find(&packument->versions, verdict->version);
-
-        if (!entry || !entry->is_held)
-            continue;
-        newest = newest ? newest : verdict->version;
-        if (held++ == told && text.length < RESTRICTION_MAX)
-            strbuf_format(&text, "%s%s %s", told++ ? "; " : "", verdict->version,
-                          verdict->sentence);
-    }
-    if (told < held)
-        strbuf_format(&text, "; and %zu more", held - told);
-    strbuf_format(&text, "; ask: packhouse request create npm:%s@%s", packument->name,
-                  held == 1 ? newest : "VERSION");
-    return text.data;
-}
-
 enum status npm_upstream_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *name,
                                 enum npm_form form, bool with_restrictions, struct strbuf *out,
@@ -299,7 +241,7 @@ enum status npm_upstream_render(struct request *req, const struct upstream *upst
     struct pins pins = {.req = req, .upstream = upstream, .name = name};
     struct npm_upstream_view view = {.form = form};
     struct package_verdicts verdicts;
-    const struct npm_sink sink = {put, out};
+    const struct npm_sink sink = {npm_put, out};
     struct npm_upstream_packument packument;
     struct reader *reader;
     enum status rc;
@@ -309,29 +251,13 @@ enum status npm_upstream_render(struct request *req, const struct upstream *upst
         return rc;
     *ends_us = verdicts.changes_us;
     if (with_restrictions && verdicts.blocked)
-        view.restricted = restriction(&packument, &verdicts, req->arena);
+        view.restricted = npm_restriction(&packument, &verdicts, req->arena);
     rc = npm_upstream_show(&packument, reader, &view, &sink, modified_us, err);
     reader_close(reader);
     tell_changes(&pins);
     if (rc == STATUS_NOT_FOUND && verdicts.blocked)
-        return fail(err, STATUS_FORBIDDEN, "held", "all versions of %.214s are held back: %s", name,
-                    restriction(&packument, &verdicts, req->arena));
+        return npm_refuse_all(&packument, &verdicts, req->arena, err);
     return rc;
-}
-
-static enum status no_version(const struct npm_upstream_packument *packument,
-                              const struct package_verdicts *verdicts, const char *wanted,
-                              struct arena *arena, struct error *err)
-{
-    const char *version = npm_version_clean(wanted, arena);
-    const struct file_verdict *verdict = NULL;
-
-    if (version && verdicts->blocked)
-        verdict =
-            package_verdicts_find(verdicts, npm_tarball_name(packument->name, version, arena));
-    if (verdict && verdict->is_blocked)
-        return verdict_refuse(err, FORMAT_NPM, packument->name, verdict);
-    return fail(err, STATUS_NOT_FOUND, "", "version not found: %.256s", wanted);
 }
 
 enum status npm_upstream_render_version(struct request *req, const struct upstream *upstream,
@@ -351,7 +277,7 @@ enum status npm_upstream_render_version(struct request *req, const struct upstre
     if ((rc = npm_upstream_open(req, upstream, document, name, &packument, &verdicts, err)))
         return rc;
     if (!(version = npm_upstream_find(&packument, wanted)))
-        return no_version(&packument, &verdicts, wanted, req->arena, err);
+        return npm_no_version(&packument, &verdicts, wanted, req->arena, err);
     if ((rc = begin_view(&pins, &view, err)) || (rc = mirror_read_document(document, &reader, err)))
         return rc;
     rc = npm_upstream_take(&packument, version, reader, req->arena, &listing, err);

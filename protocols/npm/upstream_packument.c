@@ -406,3 +406,14 @@ int64_t npm_upstream_time(const struct npm_upstream_packument *packument, const 
 
     return entry && !entry->is_gone ? entry->time_us : otherwise_us;
 }
+
+enum status npm_put(void *context, const void *bytes, size_t length, struct error *err)
+{
+    struct strbuf *out = context;
+
+    strbuf_bytes(out, bytes, length);
+    if (strbuf_failed(out))
+        return fail(err, STATUS_BAD_UPSTREAM, "upstream-too-large",
+                    "The upstream's document is larger than %zu bytes", out->cap);
+    return STATUS_OK;
+}

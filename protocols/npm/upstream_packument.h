@@ -77,6 +77,9 @@ struct npm_sink {
     void *context;
 };
 
+/* A sink into the strbuf that is its context: as much as that may hold. */
+enum status npm_put(void *context, const void *bytes, size_t length, struct error *err);
+
 /* Writes the packument. document is the same one, read from its start again. STATUS_NOT_FOUND,
  * after any number of bytes, where no version is left. */
 enum status npm_upstream_show(struct npm_upstream_packument *packument, struct reader *document,

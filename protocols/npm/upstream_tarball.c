@@ -27,6 +27,15 @@ static void set_etag(struct request *req, struct response *res, const struct dig
     response_header_format(req, res, "ETag", "\"%.64s\"", hex);
 }
 
+static enum status check_verdict(struct request *req, const struct upstream *upstream,
+                                 const char *name, const char *file)
+{
+    const struct verdict_subject subject = {
+        .how = &npm_verdict_format, .upstream = upstream, .name = name, .name_norm = name};
+
+    return verdict_check_file(req, &subject, file);
+}
+
 enum status npm_respond_kept_tarball(struct request *req, struct response *res,
                                      const struct upstream *upstream, const char *name,
                                      const char *file)
@@ -40,7 +49,7 @@ enum status npm_respond_kept_tarball(struct request *req, struct response *res,
 
     if ((rc = catalog_find_file(req->service->catalog, &cache, FORMAT_NPM, name, file, req->arena,
                                 &stored, &req->error)) ||
-        (rc = verdict_check_file(req, &npm_verdict_format, upstream, name, name, file)))
+        (rc = check_verdict(req, upstream, name, file)))
         return rc;
     set_etag(req, res, &stored.digests);
     catalog_note_seen(req->service->catalog, stored.id);
@@ -216,8 +225,8 @@ enum status npm_respond_listed_tarball(struct request *req, struct response *res
         if (rc != STATUS_NOT_FOUND)
             return rc;
     }
-    if ((rc = verdict_check_file(req, &npm_verdict_format, upstream, name, name,
-                                 npm_tarball_name(name, entry->key, req->arena))) ||
+    if ((rc = check_verdict(req, upstream, name,
+                            npm_tarball_name(name, entry->key, req->arena))) ||
         (rc = mirror_read_document(document, &reader, &req->error)))
         return rc;
     rc = npm_upstream_take(&packument, entry, reader, req->arena, &listing, &req->error);

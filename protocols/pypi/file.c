@@ -78,11 +78,24 @@ static struct repository kept_from(struct request *req, const struct upstream *u
 }
 
 /* What policy says of a file holds for the metadata beside it. */
-static enum status check_verdict(struct request *req, const struct upstream *upstream,
+static enum status check_verdict(struct request *req, const struct home *home,
                                  const struct wanted *wanted)
 {
-    return verdict_check_file(req, &pypi_verdict_format, upstream, wanted->project, wanted->project,
-                              wanted->main);
+    const struct verdict_subject subject =
+        verdict_subject_at(&pypi_verdict_format, home, wanted->project);
+
+    return verdict_check_file(req, &subject, wanted->main);
+}
+
+/* What is published here. */
+static enum status respond_local(struct request *req, struct response *res,
+                                 const struct home *home, const struct wanted *wanted)
+{
+    enum status rc = check_verdict(req, home, wanted);
+
+    if (rc)
+        return rc == STATUS_NOT_FOUND ? no_such_file(req) : rc;
+    return respond_stored(req, res, &home->repository, wanted, false);
 }
 
 /* What has to be asked for. The upstream's page is read first: what it does not name is not
@@ -98,10 +111,10 @@ static enum status respond_fetched(struct request *req, struct response *res,
     if (rc)
         return rc == STATUS_NOT_FOUND ? no_such_file(req) : rc;
     if (home.kind == HOME_LOCAL)
-        rc = respond_stored(req, res, &home.repository, wanted, false);
+        rc = respond_local(req, res, &home, wanted);
     else if (home.kind != HOME_UPSTREAM)
         rc = no_such_file(req);
-    else if (was_checked || !(rc = check_verdict(req, &home.upstreams[0], wanted)))
+    else if (was_checked || !(rc = check_verdict(req, &home, wanted)))
         rc = fetched_file_respond(req, res, &home.upstreams[0], document, wanted->project,
                                   wanted->main, wanted->is_sidecar);
     if (document)
@@ -132,10 +145,10 @@ enum status pypi_get_file(struct request *req, struct response *res)
                                 req->arena, &home, &req->error)))
         return rc == STATUS_NOT_FOUND ? no_such_file(req) : rc;
     if (home.kind == HOME_LOCAL)
-        return respond_stored(req, res, &home.repository, &wanted, false);
+        return respond_local(req, res, &home, &wanted);
     if (home.kind == HOME_UPSTREAM) {
         kept = kept_from(req, &home.upstreams[0]);
-        if ((rc = check_verdict(req, &home.upstreams[0], &wanted)))
+        if ((rc = check_verdict(req, &home, &wanted)))
             return rc;
         if (!(rc = respond_stored(req, res, &kept, &wanted, true)))
             mirror_count_hit(req->service->mirror, &home.upstreams[0], true, sent_bytes(res));

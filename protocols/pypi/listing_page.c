@@ -104,6 +104,14 @@ static const char *newest_sentence(const struct package_verdicts *verdicts)
     return "not looked at yet";
 }
 
+void page_quarantine(struct request *req, const struct package_verdicts *verdicts,
+                     const char *project, struct page_head *head)
+{
+    head->status = "quarantined";
+    head->status_reason = arena_format(req->arena, "%s; ask: packhouse request create pypi:%s",
+                                       newest_sentence(verdicts), project);
+}
+
 enum status listing_page_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *project,
                                 bool is_json, struct strbuf *out, int64_t *modified_us,
@@ -112,20 +120,20 @@ enum status listing_page_render(struct request *req, const struct upstream *upst
     struct page_head head = {.project = project};
     struct package_verdicts verdicts;
     struct listing listing;
+    const struct verdict_subject subject = {.how = &pypi_verdict_format,
+                                            .upstream = upstream,
+                                            .name = project,
+                                            .name_norm = project};
     const struct read_document known = {document, &listing};
     struct page page;
     enum status rc;
 
     if ((rc = listing_read(req, upstream, document, project, NULL, &listing, err)) ||
-        (rc = package_verdicts_get(req, &pypi_verdict_format, upstream, project, project, &known,
-                                   &verdicts, err)))
+        (rc = package_verdicts_get(req, &subject, &known, &verdicts, err)))
         return rc;
     *ends_us = verdicts.changes_us;
-    if (verdicts.list && !apply_verdicts(&listing, &verdicts)) {
-        head.status = "quarantined";
-        head.status_reason = arena_format(req->arena, "%s; ask: packhouse request create pypi:%s",
-                                          newest_sentence(&verdicts), project);
-    }
+    if (verdicts.list && !apply_verdicts(&listing, &verdicts))
+        page_quarantine(req, &verdicts, project, &head);
     if (*listing.page.status && !is_status(&listing, "active")) {
         head.status = listing.page.status;
         head.status_reason = listing.page.reason;

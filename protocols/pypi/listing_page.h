@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 struct mirror_document;
+struct package_verdicts;
+struct page_head;
 struct request;
 struct strbuf;
 struct upstream;
@@ -16,3 +18,7 @@ enum status listing_page_render(struct request *req, const struct upstream *upst
                                 const struct mirror_document *document, const char *project,
                                 bool is_json, struct strbuf *out, int64_t *modified_us,
                                 int64_t *ends_us, struct error *err);
+
+/* Says in the head that policy holds back all of the project, and why. */
+void page_quarantine(struct request *req, const struct package_verdicts *verdicts,
+                     const char *project, struct page_head *head);

@@ -88,15 +88,21 @@ static bool is_version(const char *asked, const char *version)
            !pypi_version_compare(&one, &two);
 }
 
-static enum status find(struct request *req, const char *project, const struct upstream *upstream,
+static enum status find(struct request *req, const char *project, const struct home *home,
                         const struct mirror_document *document, struct strbuf *out)
 {
+    const struct verdict_subject subject =
+        verdict_subject_at(&pypi_verdict_format, home, project);
+    const struct upstream *upstream = home->upstreams;
     const char *file = request_param(req, "file");
     struct listing listing;
     enum status rc;
 
-    if ((rc = verdict_check_file(req, &pypi_verdict_format, upstream, project, project, file)) ||
-        (rc = listing_read(req, upstream, document, project, file, &listing, &req->error)))
+    if ((rc = verdict_check_file(req, &subject, file)))
+        return rc == STATUS_NOT_FOUND ? nothing_attested(req) : rc;
+    if (home->kind == HOME_LOCAL) /* whoever publishes here attests nothing */
+        return nothing_attested(req);
+    if ((rc = listing_read(req, upstream, document, project, file, &listing, &req->error)))
         return rc;
     if (!listing.count || !strcmp(listing.page.status, "quarantined") ||
         !is_version(request_param(req, "version"), listing.files->file.version) ||
@@ -119,8 +125,9 @@ enum status pypi_get_provenance(struct request *req, struct response *res)
         return request_no_package(req);
     rc = package_document_home(req, FORMAT_PYPI, project, project, &home, &document);
     if (!rc)
-        rc = home.kind == HOME_UPSTREAM ? find(req, project, home.upstreams, document, &answer)
-                                        : nothing_attested(req);
+        rc = home.kind == HOME_UPSTREAM || home.kind == HOME_LOCAL
+                 ? find(req, project, &home, document, &answer)
+                 : nothing_attested(req);
     if (document)
         mirror_release_document(document);
     if (rc)

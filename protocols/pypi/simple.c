@@ -2,12 +2,11 @@
 #include "protocols/http/response.h"
 #include "protocols/http/route.h"
 #include "protocols/pypi/listing_page.h"
+#include "protocols/pypi/local_page.h"
 #include "protocols/pypi/page.h"
 #include "protocols/pypi/pypi.h"
 #include "protocols/pypi/root.h"
-#include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
-#include "storage/memory/json.h"
 #include "storage/memory/project_name.h"
 #include "storage/memory/strbuf.h"
 
@@ -20,8 +19,6 @@ struct rendering {
     const char *project;
     bool is_json;
     int64_t ends_us;
-    const char **yanked; /* versions */
-    size_t yanked_count, yanked_room;
 };
 
 static bool has_final_slash(const struct request *req)
@@ -66,74 +63,13 @@ static enum status not_acceptable(struct request *req, struct response *res)
     return respond_text(req, res, 406, "text/plain; charset=utf-8", page_forms_text);
 }
 
-static enum status add_version(void *context, const struct version *version, struct error *err)
-{
-    struct rendering *rendering = context;
-
-    (void)err;
-    page_add_version(&rendering->page, version->version);
-    if (version->state != VERSION_YANKED)
-        return STATUS_OK;
-    rendering->yanked =
-        arena_grow(rendering->req->arena, rendering->yanked, rendering->yanked_count,
-                   &rendering->yanked_room, sizeof *rendering->yanked);
-    rendering->yanked[rendering->yanked_count++] =
-        arena_copy(rendering->req->arena, version->version);
-    return STATUS_OK;
-}
-
-static bool is_yanked(const struct rendering *rendering, const char *version)
-{
-    for (size_t i = 0; i < rendering->yanked_count; i++)
-        if (!strcmp(rendering->yanked[i], version))
-            return true;
-    return false;
-}
-
-/* Sidecars are told with their wheels. */
-static enum status add_file(void *context, const struct stored_file *file, struct error *err)
-{
-    struct rendering *rendering = context;
-    char sha256[DIGEST_HEX_MAX];
-    struct json *meta = NULL;
-    enum status rc;
-
-    if (file->kind != FILE_MAIN)
-        return STATUS_OK;
-    if (file->meta && (rc = json_parse(file->meta, strlen(file->meta), 0, &meta, err)))
-        return rc;
-    digest_hex(file->digests.sha256, SHA256_SIZE, sha256);
-    page_add_file(&rendering->page,
-                  &(struct page_file){
-                      .name = file->name,
-                      .sha256 = sha256,
-                      .metadata_sha256 = json_text(json_get(meta, "metadata_sha256")),
-                      .requires_python = json_text(json_get(meta, "requires_python")),
-                      .size = file->size,
-                      .uploaded_us = file->created_us,
-                      .yanked = is_yanked(rendering, file->version) ? "" : NULL,
-                  });
-    json_free(meta);
-    return STATUS_OK;
-}
-
 static enum status render_local(void *context, const struct repository *repository,
                                 struct strbuf *out, int64_t *modified_us, struct error *err)
 {
     struct rendering *rendering = context;
-    const struct package_visitor visitor = {rendering, add_version, NULL, add_file};
-    struct request *req = rendering->req;
-    struct package package;
-    enum status rc;
 
-    page_begin(&rendering->page, out, rendering->is_json,
-               &(struct page_head){.project = rendering->project});
-    if ((rc = catalog_walk_package(req->service->catalog, repository, FORMAT_PYPI,
-                                   rendering->project, &package, req->arena, &visitor, err)))
-        return rc;
-    page_end(&rendering->page);
-    *modified_us = package.updated_us;
-    return STATUS_OK;
+    return local_page_render(rendering->req, repository, rendering->project, rendering->is_json, out,
+                             modified_us, &rendering->ends_us, err);
 }
 
 static enum status render_upstream(void *context, const struct upstream *upstream,

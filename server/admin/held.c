@@ -113,22 +113,45 @@ const struct verdict_format *admin_verdict_format(enum format format)
     return NULL;
 }
 
-/* From what the listing says of the version's files: the upstream's that has the name, or of those
- * that may have it the first that knows it. */
-static enum status look_at_files(struct request *req, const struct home *home,
-                                 const struct purl *purl, struct wanted_version *out)
+static enum status explain_at(struct gathering *gathering, const struct verdict_format *how,
+                              const struct home *home)
 {
-    const struct verdict_format *how = admin_verdict_format(purl->format);
-    struct gathering gathering = {.req = req, .purl = purl, .out = out};
+    const struct verdict_subject subject = verdict_subject_at(how, home, gathering->purl->name);
+
+    return verdict_explain(gathering->req, &subject, gather_file, gathering,
+                           &gathering->req->error);
+}
+
+/* Where it lives: here, at the upstream that has the name, or at the first that knows it of those that
+ * may have it. */
+static enum status explain_home(struct gathering *gathering, const struct verdict_format *how,
+                                const struct home *home)
+{
+    struct home one = *home;
     enum status rc = STATUS_NOT_FOUND;
+
+    if (home->kind == HOME_LOCAL)
+        return explain_at(gathering, how, home);
+    one.kind = HOME_UPSTREAM;
+    for (size_t i = 0; how && i < home->upstream_count && rc == STATUS_NOT_FOUND; i++) {
+        one.upstreams = &home->upstreams[i];
+        rc = explain_at(gathering, how, &one);
+    }
+    return rc;
+}
+
+/* From what the listing says of the version's files. */
+static enum status look_at_files(struct request *req, const struct verdict_format *how,
+                                 const struct home *home, const struct purl *purl,
+                                 struct wanted_version *out)
+{
+    struct gathering gathering = {.req = req, .purl = purl, .out = out};
+    enum status rc;
 
     strbuf_init(&gathering.rules, req->arena, WORDS_MAX);
     strbuf_init(&gathering.grave, req->arena, WORDS_MAX);
     strbuf_init(&gathering.facts, req->arena, FACTS_MAX);
-    for (size_t i = 0; how && i < home->upstream_count && rc == STATUS_NOT_FOUND; i++)
-        rc = verdict_explain(req, how, &home->upstreams[i], purl->name, purl->name, gather_file,
-                             &gathering, &req->error);
-    if (rc)
+    if ((rc = explain_home(&gathering, how, home)))
         return rc != STATUS_NOT_FOUND
                    ? rc
                    : fail(&req->error, rc, "no-such-package", "no upstream has %s", purl->name);
@@ -144,9 +167,11 @@ static enum status look_at_files(struct request *req, const struct home *home,
 enum status admin_find_held(struct request *req, const struct repository *repository,
                             const struct purl *purl, struct wanted_version *out, bool *is_held)
 {
+    const struct verdict_format *how = admin_verdict_format(purl->format);
     struct repository asking = *repository;
-    bool has_policy;
+    struct verdict_subject subject;
     struct home home;
+    bool is_asked;
     enum status rc;
 
     *is_held = false;
@@ -161,12 +186,15 @@ enum status admin_find_held(struct request *req, const struct repository *reposi
         .facts = "",
     };
     req->repository = &asking; /* the one for which verdicts are taken */
-    if ((rc = policy_is_set(req, &has_policy, &req->error)) || !has_policy ||
+    if ((rc = policy_is_set(req, &is_asked, &req->error)) || !is_asked ||
         (rc = catalog_find_home(req->service->catalog, &asking, purl->format, purl->name,
-                                req->arena, &home, &req->error)) ||
-        home.kind == HOME_LOCAL)
+                                req->arena, &home, &req->error)))
         goto done;
-    rc = look_at_files(req, &home, purl, out);
+    subject = verdict_subject_at(how, &home, purl->name);
+    if (home.kind == HOME_LOCAL &&
+        (!how || (rc = policy_is_about(req, &subject, &is_asked, &req->error)) || !is_asked))
+        goto done;
+    rc = look_at_files(req, how, &home, purl, out);
     *is_held = !rc && *out->rules;
 done:
     req->repository = NULL;

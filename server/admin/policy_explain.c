@@ -108,6 +108,20 @@ static enum status absent(struct asking *asking)
                 req->repository->name, asking->package);
 }
 
+/* Where policy is not about it: why not. */
+static const char *says_nothing(const struct asking *asking)
+{
+    struct arena *arena = asking->req->arena;
+
+    if (asking->home.kind == HOME_LOCAL)
+        return arena_format(arena, "%s is published here, in %s/%s: policy holds nothing of it back",
+                            asking->package, asking->org->name, asking->home.repository.name);
+    return arena_format(arena,
+                        "%s has no policy, so everything comes in. To begin: packhouse policy set --org "
+                        "%s careful",
+                        asking->org->name, asking->org->name);
+}
+
 /* *says: the answer in one sentence, where there is more to say than the items do. */
 static enum status explain(struct asking *asking, const char **says)
 {
@@ -115,7 +129,8 @@ static enum status explain(struct asking *asking, const char **says)
     const struct purl *purl = &asking->purl;
     const struct verdict_format *how = admin_verdict_format(purl->format);
     const struct mirror_document *document = NULL;
-    bool has_policy;
+    struct verdict_subject subject;
+    bool is_about;
     enum status rc;
 
     if (!how) {
@@ -126,26 +141,20 @@ static enum status explain(struct asking *asking, const char **says)
         return rc == STATUS_NOT_FOUND ? absent(asking) : rc;
     if (document)
         mirror_release_document(document);
-    if (asking->home.kind == HOME_LOCAL) {
-        *says = arena_format(req->arena, "%s is published here, in %s/%s: policy holds nothing of it back",
-                             asking->package, asking->org->name, asking->home.repository.name);
+    subject = verdict_subject_at(how, &asking->home, purl->name);
+    if ((rc = policy_is_about(req, &subject, &is_about, &req->error)))
+        return rc;
+    if (!is_about) {
+        *says = says_nothing(asking);
         return STATUS_OK;
     }
-    if ((rc = policy_is_set(req, &has_policy, &req->error)))
+    if ((rc = verdict_explain(req, &subject, write_explained, asking, &req->error)) || asking->count)
         return rc;
-    if (!has_policy) {
-        *says = arena_format(req->arena,
-                             "%s has no policy, so everything comes in. To begin: packhouse policy set --org "
-                             "%s careful",
-                             asking->org->name, asking->org->name);
-        return STATUS_OK;
-    }
-    if ((rc = verdict_explain(req, how, &asking->home.upstreams[0], purl->name, purl->name, write_explained, asking,
-                              &req->error)) ||
-        asking->count)
-        return rc;
+    if (!subject.upstream)
+        return fail(&req->error, STATUS_NOT_FOUND, "", "%s/%s has no version %.100s of %.200s", asking->org->name,
+                    asking->home.repository.name, purl->version ? purl->version : "", asking->package);
     return fail(&req->error, STATUS_NOT_FOUND, "", "the upstream %s has no version %.100s of %.200s",
-                asking->home.upstreams[0].name, purl->version ? purl->version : "", asking->package);
+                subject.upstream->name, purl->version ? purl->version : "", asking->package);
 }
 
 enum status admin_explain_policy(struct request *req, struct response *res)

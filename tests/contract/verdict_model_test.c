@@ -612,7 +612,9 @@ static int try_policy(int files, bool is_loud, struct arena *arena)
         for (int backwards = 0; backwards < 2; backwards++) {
             verdict_take(policies[backwards], "main", &facts, exceptions, (size_t)count, at_hour(hour), arena,
                          &verdict);
-            if (agree(&verdict, &expected, &model))
+            if (agree(&verdict, &expected, &model) &&
+                (facts.upstream || !verdict.finding_count ||
+                 policy_is_about_local(policies[backwards], facts.format, facts.name)))
                 continue;
             if (is_loud && !differences)
                 explain(&verdict, &expected, &facts, hour, text.data);

@@ -1,5 +1,6 @@
 """No way round: every route that the program has is asked for what policy holds back, in every state that
-a version can be in. A new route of npm's or Python's mount fails here until somebody says what it gives."""
+a version can be in, wherever it lives. A new route of npm's or Python's mount fails here until somebody says what
+it gives."""
 
 import functools
 import json
@@ -10,6 +11,7 @@ import pytest
 
 import index_pages
 import packages
+import shapes
 from conformance import conformance
 from packhouse_server import Server, binary
 from policies import set_policy
@@ -22,16 +24,19 @@ mode: enforce
 default: allow
 rules:
   wait:
-    hold: {name: ["npm:held", "pypi:held", "npm:ended", "pypi:ended"], version: ">=2"}
+    hold: {name: [held, "held-*", ended, "ended-*"], version: ">=2"}
     say: Wait for it
   never:
-    deny: {name: ["npm:denied", "pypi:denied"], version: ">=2"}
+    deny: {name: [denied, "denied-*"], version: ">=2"}
     say: Not here
   all:
-    hold: {name: ["npm:whole", "pypi:whole"]}
+    hold: {name: [whole, "whole-*"]}
     say: None of it
 """
 STATES = ("held", "denied", "whole", "ended")
+# At an upstream, published here, and in another repository of the org that is a source of this one.
+PLACES = {"upstream": "", "here": "-here", "source": "-there"}
+NAMES_OF = [state + end for state in STATES for end in PLACES.values()]
 OLD, NEW = "1.0.0", "2.0.0"
 
 # What a route gives of a version: its bytes (403), names of versions (this one is not among them as one to
@@ -75,7 +80,7 @@ class House:
         self.server = Server(folder, settings=SETTINGS)
         for form, url in (("npm", self.upstream.npm_url), ("pypi", self.upstream.pypi_url)):
             attach(self.server, form, url)
-        self.wheels = {}
+        self.dists = {}
         try:
             self.fill_up(is_warm)
         except BaseException:
@@ -83,19 +88,26 @@ class House:
             raise
 
     def fill_up(self, is_warm):
-        for name in STATES:
-            for version in (OLD, NEW):
+        for path, body in (("repositories", {"name": "shelf"}), ("repositories/main/sources", {"name": "shelf"})):
+            assert self.server.post(f"/api/v1/orgs/acme/{path}", json.dumps(body).encode()).status == 201
+        for name, version in ((name, version) for name in NAMES_OF for version in (OLD, NEW)):
+            dist = self.dists[name, version] = packages.wheel(name, version)
+            if name in STATES:
                 self.upstream.npm.add(name, version)
-                self.wheels[name, version] = self.upstream.pypi.add(packages.wheel(name, version))
+                self.upstream.pypi.add(dist)
+                continue
+            repository = "acme/main" if name.endswith("-here") else "acme/shelf"
+            assert self.server.send(shapes.npm_publish(f"/npm/{repository}", name, version)).status == 201
+            assert self.server.send(shapes.pypi_upload(f"/pypi/{repository}", dist)).status == 200
         if is_warm:
-            for name in STATES:
+            for name in NAMES_OF:
                 for paths in self.bytes_of(name, NEW).values():
                     for path in paths:
                         assert self.server.get(path).status == 200, path
         set_policy(self.server, POLICY)
-        self.end_an_exception()
+        self.end_exceptions()
 
-    def end_an_exception(self):
+    def end_exceptions(self):
         """`ended` was let through for a while."""
         api = "/api/v1/orgs/acme"
         made = self.server.post("/api/v1/accounts", json.dumps({"name": "ann"}).encode())
@@ -104,19 +116,19 @@ class House:
             {"subject": "ann", "role": "reader", "repository": "acme/main"}).encode())
         assert granted.status == 201, granted
         ann = self.server.post("/api/v1/tokens", json.dumps({"for": "ann"}).encode()).json()["token"]
-        for form in ("npm", "pypi"):
+        for form, name in ((form, "ended" + end) for form in ("npm", "pypi") for end in PLACES.values()):
             if form == "npm":
-                self.server.get(f"{self.server.npm}/ended")
+                self.server.get(f"{self.server.npm}/{name}")
             else:
-                self.server.get(f"{self.server.pypi}/simple/ended/")
+                self.server.get(f"{self.server.pypi}/simple/{name}/")
             asked = self.server.post(f"{api}/requests", json.dumps(
-                {"purl": f"{form}:ended@{NEW}", "repository": "main", "reason": "a test"}).encode(), token=ann)
+                {"purl": f"{form}:{name}@{NEW}", "repository": "main", "reason": "a test"}).encode(), token=ann)
             assert asked.status in (200, 201), asked
             number = asked.json()["items"][0]["id"]
             approved = self.server.post(f"{api}/requests/{number}/approve", json.dumps(
                 {"scope": "version", "expires_in": 86400, "comment": "fine"}).encode())
             assert approved.status in (200, 201), approved
-            for path in self.bytes_of("ended", NEW)[form]:
+            for path in self.bytes_of(name, NEW)[form]:
                 answer = self.server.get(path)
                 assert answer.status == 200, (path, answer)
             for exception in self.server.get(f"{api}/exceptions").json()["items"]:
@@ -126,11 +138,11 @@ class House:
                     assert ended.status in (200, 204), ended
 
     def fill(self, mount, path, name, version):
-        wheel = self.wheels[name, version]
+        dist = self.dists[name, version]
         if path == "/-/npm/v1/attestations/:package" or path.endswith("attestations/:package"):
             path = path.replace(":package", f"{name}@{version}")
         names = {"package": name, "version": version, "org_again": "acme", "repo_again": "main", "rest": "v1/search",
-                 "file": f"{name}-{version}.tgz" if mount == "npm" else wheel.filename, "digest": wheel.dist.sha256}
+                 "file": f"{name}-{version}.tgz" if mount == "npm" else dist.filename, "digest": dist.sha256}
         filled = "/".join(names[part[1:]] if part[:1] in (":", "*") else part for part in path.split("/"))
         if "simple/" in filled and "/files/" not in filled:
             filled += "/"
@@ -169,25 +181,28 @@ def test_every_route_is_known(mount):
 
 
 @conformance("art-100")
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("mount", GIVES)
-def test_no_route_gives_its_bytes(house, mount, state):
-    for path in house.bytes_of(state, NEW)[mount]:
+def test_no_route_gives_its_bytes(house, mount, state, place):
+    name = state + PLACES[place]
+    for path in house.bytes_of(name, NEW)[mount]:
         for headers in ({}, {"Range": "bytes=0-3"}, {"If-None-Match": '"x"'}, {"Accept": "*/*"}):
             for method in ("GET", "HEAD"):
                 answer = house.server.http(method, path, headers=headers)
                 assert answer.status == 403, (method, path, headers, answer)
     if state != "whole":
-        for path in house.bytes_of(state, OLD)[mount]:
+        for path in house.bytes_of(name, OLD)[mount]:
             assert house.server.get(path).status == 200, path
 
 
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("mount", GIVES)
-def test_no_route_names_it_as_installable(house, mount, state):
+def test_no_route_names_it_as_installable(house, mount, state, place):
     for path in (path for path, kind in GIVES[mount].items() if kind == NAMES):
         for accept in ("application/json", "application/vnd.npm.install-v1+json", index_pages.JSON, "text/html"):
-            answer = house.server.get(house.fill(mount, path, state, NEW), headers={"Accept": accept})
+            answer = house.server.get(house.fill(mount, path, state + PLACES[place], NEW), headers={"Accept": accept})
             if mount == "npm":
                 assert_npm_names_none(answer, state)
             elif answer.status == 200 and "json" in answer.headers["content-type"]:

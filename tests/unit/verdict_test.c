@@ -196,6 +196,42 @@ static void only_rules_that_name_packages_are_about_local_ones(void **state)
     assert_int_equal(ask("any: [yanked, {name: left-pad}]", &facts), VERDICT_HOLD);
 }
 
+/* Where no rule is about it, what is published here is not even looked at. */
+static const struct {
+    const char *rules;
+    bool is_about; /* npm:left-pad */
+} local_rules[] = {
+    {"a: {hold: {younger_than: 7d}}",                                                    false},
+    {"a: {deny: {license_not_in: [MIT]}}",                                               false},
+    {"a: {hold: {upstream: \"*\"}}",                                                     false},
+    {"a: {hold: {name: left-pad, upstream: mirror}}",                                    false},
+    {"a: {hold: {name: right-pad}}",                                                     false},
+    {"a: {hold: {name: \"pypi:left-pad\"}}",                                             false},
+    {"a: {hold: {upstream: mirror, any: [yanked, {name: left-pad}]}}",                   false},
+    {"a: {hold: {any: [yanked, {name: right-pad}]}}",                                    false},
+    {"a: {hold: {upstream: [mirror, local]}}",                                           true },
+    {"a: {hold: {name: \"left-*\", prerelease: true}}",                                  true },
+    {"a: {hold: {any: [yanked, {name: left-pad}]}}",                                     true },
+    {"a: {hold: {younger_than: 7d}}, b: {deny: {upstream: local, larger_than: 1 MiB}}",  true },
+};
+
+static void policy_tells_whether_it_is_about_a_local_package(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < sizeof local_rules / sizeof *local_rules; row++) {
+        struct policy *policy;
+        struct error err;
+        char text[400];
+
+        snprintf(text, sizeof text, "default: hold\nrules: {%s}\n", local_rules[row].rules);
+        if (policy_read("p", text, strlen(text), &policy, &err))
+            fail_msg("%s", err.message);
+        if (policy_is_about_local(policy, FORMAT_NPM, "left-pad") != local_rules[row].is_about)
+            fail_msg("%s", local_rules[row].rules);
+        policy_free(policy);
+    }
+}
+
 static const char several[] = "default: hold\n"
                               "rules:\n"
                               "  young: {hold: {younger_than: 7d}, say: New releases wait seven days}\n"
@@ -351,6 +387,7 @@ int main(void)
         cmocka_unit_test(each_condition_asks_for_what_it_says),
         cmocka_unit_test(what_nobody_knows_is_young_and_of_no_licence),
         cmocka_unit_test(only_rules_that_name_packages_are_about_local_ones),
+        cmocka_unit_test(policy_tells_whether_it_is_about_a_local_package),
         cmocka_unit_test(the_strongest_finding_that_stands_is_the_verdict),
         cmocka_unit_test(what_is_not_approved_waits_for_somebody),
         cmocka_unit_test(a_cooldown_ends_to_the_microsecond),
