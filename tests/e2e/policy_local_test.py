@@ -8,6 +8,7 @@ import pytest
 import index_pages
 import packages
 import shapes
+from conformance import conformance
 from openapi import Caller
 from patience import until
 from policies import set_policy
@@ -210,6 +211,7 @@ def test_audit_mode_only_records(shelf):
     assert [shelf.get(path).body for path in paths] == [answer.body for answer in answers]
 
 
+@conformance("npm-115")
 def test_an_unpublish_takes_no_held_version_along(shelf, npm):
     """npm reads the package, leaves one version out, and sends the rest back."""
     publish(shelf, "ours", "1.2.0")
