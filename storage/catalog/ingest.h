@@ -64,6 +64,10 @@ struct ingest {
     enum status rc;
     struct error error;
 };
+/* Has everybody who shows this package of the upstream make it again: its document is another one by
+ * now for those who ask the mirror. */
+void catalog_tell_document(struct catalog *catalog, const struct upstream *upstream,
+                           const char *name_norm);
 /* Commits them together, a main file that is new with its audit row "package.ingested", and returns when they are durable; a document's blob_nonce and package_id are
  * filled in. Only a main file is pinned. Files write their pin, or must agree with
  * it: STATUS_CONFLICT "bytes-changed", with a critical event, where they do not. STATUS_GONE "removed"

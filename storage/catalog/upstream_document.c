@@ -1,5 +1,6 @@
 #include "storage/catalog/ingest.h"
 #include "storage/catalog/reading.h"
+#include "storage/catalog/writer.h"
 #include "storage/memory/arena.h"
 
 #include <string.h>
@@ -58,4 +59,20 @@ enum status catalog_find_upstream_document(struct catalog *catalog, const struct
     }
     reading_end(&reading);
     return rc;
+}
+
+void catalog_tell_document(struct catalog *catalog, const struct upstream *upstream,
+                           const char *name_norm)
+{
+    static const char ASKERS[] = "SELECT repository_id FROM source WHERE source_id = ?1";
+    struct writer *writer = catalog_writer(catalog);
+    struct reading reading;
+
+    writer_tell_package(writer, upstream->id, name_norm);
+    if (reading_begin(catalog, ASKERS, &reading, NULL))
+        return;
+    db_bind_int(reading.query, 1, upstream->id);
+    while (!db_next_row(reading.query, NULL))
+        writer_tell_package(writer, db_int(reading.query, 0), name_norm);
+    reading_end(&reading);
 }

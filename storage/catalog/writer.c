@@ -110,6 +110,16 @@ static void tell_caches(struct writer *writer)
     }
 }
 
+void writer_tell_package(struct writer *writer, int64_t repository_id, const char *name_norm)
+{
+    for (size_t i = 0; i < writer->hook_count; i++) {
+        const struct writer_hooks *hooks = &writer->hooks[i];
+
+        if (hooks->package_changed)
+            hooks->package_changed(hooks->context, repository_id, name_norm);
+    }
+}
+
 static void forget_changes(struct writer *writer)
 {
     for (struct change *change = writer->changes, *next; change; change = next) {

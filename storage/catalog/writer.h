@@ -21,7 +21,8 @@ struct transaction {
  * a rollback of its group, so it must not depend on having run. */
 typedef enum status (*operation)(struct transaction *tx, void *argument, struct error *err);
 
-/* Called on the writer's thread after COMMIT and before the callers get their answer. */
+/* Called on the writer's thread after COMMIT and before the callers get their answer; package_changed
+ * also on others, by writer_tell_package(). */
 struct writer_hooks {
     void *context;
     void (*package_changed)(void *context, int64_t repository_id, const char *name_norm);
@@ -45,6 +46,8 @@ enum status writer_start(struct db *db, struct blob_store *blobs,
 void writer_stop(struct writer *writer);
 /* Adds hooks before the first operation; the document cache hangs here. */
 void writer_add_hooks(struct writer *writer, const struct writer_hooks *hooks);
+/* Has caches forget a package now, without a transaction. */
+void writer_tell_package(struct writer *writer, int64_t repository_id, const char *name_norm);
 
 /* Runs the operation and returns when it is durable. STATUS_BUSY when the queue is full,
  * STATUS_READ_ONLY after a failed flush. Stages are placed before the commit. */

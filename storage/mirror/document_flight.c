@@ -34,7 +34,6 @@ struct document_flight *document_flight_new(struct mirror *mirror, struct mirror
             flight->format = mirror->options.formats[i];
     flight->before = entry->document ? kept_document_hold(entry->document) : NULL;
     flight->coming = kept_document_new(mirror, upstream, name, name_norm);
-    flight->came_before_owner = !flight->before;
     flight->references = 1; /* its own, until it is done */
     pthread_cond_init(&flight->done, NULL);
     entry->flight = flight;
@@ -175,7 +174,7 @@ static void settle(struct document_flight *flight, struct kept_document *new_doc
     document_flight_drop(flight);
 }
 
-/* A fill of a document; of its first, with the flight that waits for it. */
+/* A fill of a document, with the flight that waits for it. */
 struct document_fill {
     struct fill fill; /* first */
     struct kept_document *document;
@@ -202,6 +201,7 @@ static void document_kept(struct fill *base)
     const struct ingest *ingest = &base->ingests[0];
     struct mirror *mirror = document->mirror;
     struct stage *stage = NULL;
+    bool is_other = flight && flight->before && !ingest->rc;
 
     if (ingest->rc)
         log_event(LOG_WARN, "upstream.not-kept", "upstream=%s package=%s status=%s reason=\"%s\"",
@@ -213,13 +213,21 @@ static void document_kept(struct fill *base)
         document->stage = NULL;
     } else if (ingest->rc == STATUS_CONFLICT) {
         withdraw(mirror, document);
+        if (flight && flight->before)
+            withdraw(mirror, flight->before);
     }
     if (ingest->kind == INGEST_CHECKED)
         document->check_waits = false;
+    if (is_other) { /* what was rendered since the commit was of the one before */
+        entry_set_document(mirror->documents, flight->entry, kept_document_hold(document));
+        pthread_mutex_unlock(&mirror->lock);
+        catalog_tell_document(mirror->options.catalog, &document->upstream, document->name_norm);
+        pthread_mutex_lock(&mirror->lock);
+    }
     if (flight) {
         flight->rc = ingest->rc;
         flight->error = ingest->error;
-        settle(flight, ingest->rc ? NULL : document);
+        settle(flight, ingest->rc || is_other ? NULL : document);
     }
     kept_document_drop(document);
     pthread_mutex_unlock(&mirror->lock);
@@ -362,12 +370,10 @@ static void finish(struct job *job)
         settle(flight, NULL);
     } else if (is_same) {
         renew(flight);
-    } else if (flight->came_before_owner) {
-        /* Its owner row is not there yet: answered once that is known to be this upstream. */
-        keep(coming, INGEST_DOCUMENT, flight, FILL_NOW);
     } else {
-        keep(coming, INGEST_DOCUMENT, NULL, FILL_SOON);
-        settle(flight, coming);
+        /* Shown once it is kept: who owns the name, and since when its files are listed, must be known to
+         * whoever is asked about a file that it brings. */
+        keep(coming, INGEST_DOCUMENT, flight, flight->references > 1 ? FILL_NOW : FILL_SOON);
     }
     pthread_mutex_unlock(&mirror->lock);
 }

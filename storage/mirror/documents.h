@@ -65,7 +65,6 @@ struct document_flight {
     struct kept_document *before; /* what is kept already; NULL: nothing */
     struct kept_document *coming; /* filled as it comes */
     int code;
-    bool came_before_owner; /* nothing was kept: answered once it is committed */
     char *buffer;           /* up to 32 KiB; then the stage */
     size_t length;
     int64_t size;

@@ -16,3 +16,14 @@ def set_policy(server, text, reason="a test", org="acme"):
     answer = server.put(f"/api/v1/orgs/{org}/policy", body)
     assert answer.status in (200, 201), answer
     return answer.json()
+
+
+def let_through(server, purl, scope="version", repository="main", **more):
+    """Asks for what is held, and approves it alone: the exception's number."""
+    wish = json.dumps({"purl": purl, "repository": repository, "reason": "a test"}).encode()
+    asked = server.post("/api/v1/orgs/acme/requests", wish)
+    assert asked.status in (200, 201) and asked.json()["items"], asked
+    approval = json.dumps({"comment": "a test", "scope": scope, "expires_in": 86400, "alone": True, **more}).encode()
+    decided = server.post(f"/api/v1/orgs/acme/requests/{asked.json()['items'][0]['id']}/approve", approval)
+    assert decided.status == 200, decided
+    return decided.json()["exception"]
