@@ -2,6 +2,7 @@
 
 #include "storage/catalog/ingest.h"
 #include "storage/catalog/listed.h"
+#include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/strbuf.h"
 #include "storage/mirror/mirror.h"
@@ -45,15 +46,74 @@ static struct facts *find_facts(const struct gathered_facts *gathered, const cha
     return found ? *found : NULL;
 }
 
-static bool has_digest(const struct facts *facts, const char *prefix, const char *text,
-                       bool *differs)
+static const char *hex_digest(const char *kind, const uint8_t *digest, size_t size,
+                              struct arena *arena)
 {
+    char hex[DIGEST_HEX_MAX];
+
+    digest_hex(digest, size, hex);
+    return arena_format(arena, "%s:%s", kind, hex);
+}
+
+/* NULL: it is not known. */
+static const char *digest_text(const struct digests *digests, unsigned kind, struct arena *arena)
+{
+    struct strbuf sha512;
+
+    if (!(digests->kinds & kind))
+        return NULL;
+    switch (kind) {
+    case DIGEST_SHA256: return hex_digest("sha256", digests->sha256, SHA256_SIZE, arena);
+    case DIGEST_SHA1: return hex_digest("sha1", digests->sha1, SHA1_SIZE, arena);
+    case DIGEST_MD5: return hex_digest("md5", digests->md5, MD5_SIZE, arena);
+    default:
+        strbuf_init(&sha512, arena, 128);
+        strbuf_text(&sha512, "sha512-");
+        strbuf_base64(&sha512, digests->sha512, SHA512_SIZE);
+        return sha512.data;
+    }
+}
+
+static void set_digests(struct facts *facts, const struct digests *digests, bool with_weak,
+                        struct arena *arena)
+{
+    static const unsigned kinds[] = {DIGEST_SHA256, DIGEST_SHA512, DIGEST_SHA1, DIGEST_MD5};
+    size_t count = 0;
+
+    memset(facts->digests, 0, sizeof facts->digests);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && (i < 2 || with_weak || !count); i++)
+        if (digests->kinds & kinds[i])
+            facts->digests[count++] = digest_text(digests, kinds[i], arena);
+}
+
+void facts_set_digests(struct facts *facts, const struct digests *digests, struct arena *arena)
+{
+    set_digests(facts, digests, false, arena);
+}
+
+void facts_set_all_digests(struct facts *facts, const struct digests *digests, struct arena *arena)
+{
+    set_digests(facts, digests, true, arena);
+}
+
+/* Whether there is a digest of this one's kind, and another one. */
+static bool has_kind(const struct facts *facts, const char *digest, bool *differs)
+{
+    size_t kind = strcspn(digest, ":-");
+
     for (size_t i = 0; i < FACTS_DIGESTS_MAX && facts->digests[i]; i++)
-        if (!strncmp(facts->digests[i], prefix, strlen(prefix))) {
-            *differs |= strcmp(facts->digests[i], text) != 0;
+        if (!strncmp(facts->digests[i], digest, kind + 1)) {
+            *differs |= strcmp(facts->digests[i], digest) != 0;
             return true;
         }
     return false;
+}
+
+static void doubt(struct gathered_facts *gathered, const char *file, const char *digest)
+{
+    gathered->doubts = arena_grow(gathered->arena, gathered->doubts, gathered->doubt_count,
+                                  &gathered->doubt_capacity, sizeof *gathered->doubts);
+    gathered->doubts[gathered->doubt_count++] = (struct doubt){file, digest};
 }
 
 /* What came once and is listed no more can still be asked for by who knows its address. */
@@ -72,50 +132,52 @@ static struct facts *add_unlisted(struct gathered_facts *gathered, const char *f
     return facts;
 }
 
-/* What was listed besides stays, for approvals were bound to it: a listing may have had nothing
- * better. */
-static void put_pinned(struct facts *facts, const char *sha256, const char *sha512)
-{
-    const char *listed[FACTS_DIGESTS_MAX];
-    size_t count = 0;
-
-    memcpy(listed, facts->digests, sizeof listed);
-    memset(facts->digests, 0, sizeof facts->digests);
-    facts->digests[count++] = sha256;
-    if (sha512)
-        facts->digests[count++] = sha512;
-    for (size_t i = 0; i < FACTS_DIGESTS_MAX && listed[i] && count < FACTS_DIGESTS_MAX; i++)
-        if (facts->bytes_changed == FACT_NO && strcmp(listed[i], sha256) != 0 &&
-            (!sha512 || strcmp(listed[i], sha512) != 0))
-            facts->digests[count++] = listed[i];
-}
-
 /* C5: the first bytes are the ones that count; a listing that has others by now is told. */
 static enum status add_pin(void *context, const char *file, const struct pin *pin,
                            struct error *err)
 {
     struct gathered_facts *gathered = context;
     struct facts *facts = find_facts(gathered, file);
-    char hex[DIGEST_HEX_MAX];
+    const char *listed[FACTS_DIGESTS_MAX];
     bool differs = false;
-    struct strbuf sha512;
-    const char *sha256;
 
     (void)err;
     if (!facts)
         facts = add_unlisted(gathered, file, pin);
-    digest_hex(pin->digests.sha256, SHA256_SIZE, hex);
-    sha256 = arena_format(gathered->arena, "sha256:%s", hex);
-    has_digest(facts, "sha256:", sha256, &differs);
-    strbuf_init(&sha512, gathered->arena, 128);
-    if (pin->digests.kinds & DIGEST_SHA512) {
-        strbuf_text(&sha512, "sha512-");
-        strbuf_base64(&sha512, pin->digests.sha512, SHA512_SIZE);
-        has_digest(facts, "sha512-", sha512.data, &differs);
-    }
+    memcpy(listed, facts->digests, sizeof listed);
+    facts_set_digests(facts, &pin->digests, gathered->arena);
+    for (size_t i = 0; i < FACTS_DIGESTS_MAX && listed[i]; i++)
+        if (!has_kind(facts, listed[i], &differs))
+            doubt(gathered, facts->file, listed[i]);
     facts->bytes_changed = differs ? FACT_YES : FACT_NO;
-    put_pinned(facts, sha256, sha512.length ? sha512.data : NULL);
     return STATUS_OK;
+}
+
+/* An approval may be bound to what a listing said before anybody had the bytes, such as a SHA-1. That
+ * counts while it is true of the bytes that are kept. */
+static void clear_doubt(struct gathered_facts *gathered, const struct doubt *doubt)
+{
+    const struct verdict_subject *subject = gathered->subject;
+    const struct repository cache = {.id = subject->upstream->id,
+                                     .org_id = subject->upstream->org_id};
+    unsigned kind = !strncmp(doubt->digest, "sha512-", 7) ? DIGEST_SHA512
+                    : !strncmp(doubt->digest, "sha1:", 5) ? DIGEST_SHA1
+                                                          : DIGEST_MD5;
+    struct facts *facts = find_facts(gathered, doubt->file);
+    struct stored_file stored;
+    const char *found;
+    size_t count = 0;
+
+    if (catalog_find_file(gathered->req->service->catalog, &cache, subject->how->format,
+                          subject->name_norm, doubt->file, gathered->arena, &stored, NULL) ||
+        !(found = digest_text(&stored.digests, kind, gathered->arena)))
+        return;
+    while (facts->digests[count])
+        count++;
+    if (strcmp(found, doubt->digest))
+        facts->bytes_changed = FACT_YES;
+    else
+        facts->digests[count] = found;
 }
 
 static enum status add_listed(void *context, const struct listed *listed, struct error *err)
@@ -192,6 +254,8 @@ static enum status gather(struct gathered_facts *gathered, const struct mirror_d
     for (size_t i = 0; i < gathered->unlisted.count; i++)
         *facts_list_add(&gathered->facts) = gathered->unlisted.list[i];
     gathered->by_file = in_order(gathered, compare_files);
+    for (size_t i = 0; i < gathered->doubt_count; i++)
+        clear_doubt(gathered, &gathered->doubts[i]);
     if ((rc = catalog_walk_listed(catalog, subject->upstream, subject->name_norm, add_listed,
                                   gathered, err)))
         return rc;

@@ -4,6 +4,12 @@
 #pragma once
 #include "protocols/http/verdicts.h"
 
+struct digests;
+
+struct doubt {
+    const char *file, *digest;
+};
+
 struct gathered_facts {
     struct request *req;
     const struct verdict_subject *subject;
@@ -13,8 +19,14 @@ struct gathered_facts {
     struct facts_list facts;
     struct facts_list unlisted; /* kept files that the listing names no more; in facts, too */
     struct facts **by_file;     /* in order of file */
+    struct doubt *doubts;       /* what is listed of pinned bytes, and not known of them */
+    size_t doubt_count, doubt_capacity;
 };
 
+/* Those by which bytes are told: a weak digest counts where there is no strong one. */
+void facts_set_digests(struct facts *facts, const struct digests *digests, struct arena *arena);
+/* All that are known of bytes that are here. */
+void facts_set_all_digests(struct facts *facts, const struct digests *digests, struct arena *arena);
 /* Fills facts from rows, and for what lives at an upstream from its document; what stands above them
  * is the caller's. */
 enum status facts_gather(struct gathered_facts *gathered, struct error *err);

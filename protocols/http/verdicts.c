@@ -7,6 +7,7 @@
 #include "storage/catalog/fetch_count.h"
 #include "storage/catalog/hold.h"
 #include "storage/catalog/home_map.h"
+#include "storage/catalog/listed.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/gzip.h"
 #include "storage/memory/strbuf.h"
@@ -403,46 +404,100 @@ static enum status find_verdict(struct request *req, const struct verdict_subjec
     return rc;
 }
 
+/* An upstream's file is there: listed or kept. Verdicts that know nothing of it were taken of an older
+ * listing; what nobody has looked at goes to nobody. */
+static enum status need_verdict(struct request *req, const struct verdict_subject *subject,
+                                const char *file, struct file_verdict *out,
+                                enum finding_of_file *found)
+{
+    enum status rc = find_verdict(req, subject, file, out, found);
+
+    if (rc || *found != FILE_UNKNOWN)
+        return rc;
+    if (!subject->upstream)
+        return fail(&req->error, STATUS_NOT_FOUND, "", "there is no file %.300s", file);
+    document_cache_invalidate(req->service->documents, req->repository->id, subject->name_norm);
+    if ((rc = find_verdict(req, subject, file, out, found)) || *found != FILE_UNKNOWN)
+        return rc;
+    return fail(&req->error, STATUS_FORBIDDEN, "held", "%.300s is not looked at yet: ask again", file);
+}
+
 enum status verdict_check_file(struct request *req, const struct verdict_subject *subject,
                                const char *file)
 {
     struct file_verdict verdict;
     enum finding_of_file found;
-    enum status rc = find_verdict(req, subject, file, &verdict, &found);
+    enum status rc = need_verdict(req, subject, file, &verdict, &found);
 
-    if (rc)
-        return rc;
-    if (found == FILE_UNKNOWN && !subject->upstream)
-        return fail(&req->error, STATUS_NOT_FOUND, "", "there is no file %.300s", file);
-    return found == FILE_FOUND ? judge_line(req, subject, &verdict) : STATUS_OK;
+    return rc || found != FILE_FOUND ? rc : judge_line(req, subject, &verdict);
+}
+
+struct wanted_facts {
+    const char *file, *facts;
+    struct arena *arena;
+};
+
+static enum status look_for_facts(void *context, const char *file, const char *facts,
+                                  struct error *err)
+{
+    struct wanted_facts *wanted = context;
+
+    (void)err;
+    if (!strcmp(file, wanted->file))
+        wanted->facts = arena_copy(wanted->arena, facts);
+    return STATUS_OK;
+}
+
+/* What the archive of a file that has come says. One that somebody else has fetched meanwhile may be
+ * kept already. */
+static enum status archive_facts(struct request *req, const struct mirror_wish *wish,
+                                 struct mirror_file *file, const char **out)
+{
+    struct wanted_facts wanted = {.file = wish->file, .arena = req->arena};
+    const char *name_fold;
+    enum status rc;
+
+    if ((*out = mirror_file_archive_facts(file)))
+        return STATUS_OK;
+    if (!owner_fold_name(wish->upstream->format, wish->name_norm, req->arena, &name_fold))
+        return fail(&req->error, STATUS_NOT_FOUND, "", "no package has such a name");
+    rc = catalog_walk_archive_facts(req->service->catalog, wish->upstream->org_id,
+                                    wish->upstream->format, name_fold, look_for_facts, &wanted,
+                                    &req->error);
+    *out = wanted.facts;
+    return rc;
 }
 
 /* Scripts that only the archive has are new, whatever the version before had: nobody was told. */
-static enum status judge_archive(struct request *req, const struct mirror_wish *wish,
-                                 const struct file_verdict *listed, const char *archive)
+static enum status merge_archive(struct request *req, struct facts *facts, const char *archive)
+{
+    bool had_scripts = facts->install_scripts == FACT_YES;
+    enum status rc;
+
+    if ((rc = facts_merge_archive(facts, archive, req->arena, &req->error)))
+        return rc;
+    if (facts->install_scripts == FACT_YES && !had_scripts)
+        facts->new_install_scripts = FACT_YES;
+    return STATUS_OK;
+}
+
+static enum status judge_facts(struct request *req, const struct mirror_wish *wish,
+                               const struct facts *facts)
 {
     const struct org_homes *homes;
     struct verdict verdict;
     struct strbuf sentence;
-    struct facts facts;
-    bool had_scripts;
     enum status rc;
 
-    if ((rc = facts_read(listed->facts, strlen(listed->facts), req->arena, &facts, &req->error)))
+    if ((rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, &req->error)))
         return rc;
-    had_scripts = facts.install_scripts == FACT_YES;
-    if ((rc = facts_merge_archive(&facts, archive, req->arena, &req->error)) ||
-        (rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, &req->error)))
-        return rc;
-    if (facts.install_scripts == FACT_YES && !had_scripts)
-        facts.new_install_scripts = FACT_YES;
     if (homes->policy) {
-        verdict_take(homes->policy, req->repository->name, &facts, homes->exceptions,
+        verdict_take(homes->policy, req->repository->name, facts, homes->exceptions,
                      homes->exception_count, clock_now_us(), req->arena, &verdict);
         if (!verdict_lets_through(&verdict)) {
             strbuf_init(&sentence, req->arena, SENTENCE_MAX);
             verdict_sentence(&verdict, &sentence);
-            rc = verdict_refuse(&req->error, facts.format, wish->name,
+            rc = verdict_refuse(&req->error, facts->format, wish->name,
                                 &(struct file_verdict){.version = wish->version,
                                                        .action = verdict.action,
                                                        .sentence = sentence.data});
@@ -460,22 +515,35 @@ struct guard {
     struct mirror_file *file;
 };
 
+/* The bytes that came, and not those that a listing spoke of, are what an approval has to be for. Of what
+ * has left its listing meanwhile nothing else is known. */
 static enum status judge_arrived(struct guard *guard)
 {
-    const char *archive = mirror_file_archive_facts(guard->file);
     const struct mirror_wish *wish = guard->wish;
+    struct request *req = guard->req;
     const struct verdict_subject subject = {.how = guard->how,
                                             .upstream = wish->upstream,
                                             .name = wish->name,
                                             .name_norm = wish->name_norm};
+    struct facts facts = {.format = guard->how->format,
+                          .name = wish->name,
+                          .version = wish->version,
+                          .file = wish->file,
+                          .upstream = wish->upstream->name};
     struct file_verdict verdict;
     enum finding_of_file found;
+    const char *archive;
     enum status rc;
 
-    if (!archive)
-        return STATUS_OK;
-    rc = find_verdict(guard->req, &subject, wish->file, &verdict, &found);
-    return rc || found != FILE_FOUND ? rc : judge_archive(guard->req, wish, &verdict, archive);
+    if ((rc = find_verdict(req, &subject, wish->file, &verdict, &found)) ||
+        found == FILE_NOT_ASKED ||
+        (found == FILE_FOUND && (rc = facts_read(verdict.facts, strlen(verdict.facts), req->arena,
+                                                 &facts, &req->error))) ||
+        (rc = archive_facts(req, wish, guard->file, &archive)) ||
+        (archive && (rc = merge_archive(req, &facts, archive))))
+        return rc;
+    facts_set_all_digests(&facts, mirror_file_digests(guard->file), req->arena);
+    return judge_facts(req, wish, &facts);
 }
 
 static bool may_end(void *context)

@@ -89,9 +89,9 @@ const struct file_verdict *package_verdicts_find(const struct package_verdicts *
                                                  const char *file);
 
 /* For routes that give bytes: STATUS_FORBIDDEN "held" or "denied", with the sentence and the
- * command to ask with, where the file is blocked. What is neither listed nor was ever kept passes,
- * for there is nothing to give; of what is published here it is STATUS_NOT_FOUND, for it came this
- * very moment. Counted as asked for, under its verdict. */
+ * command to ask with, where the file is blocked. An upstream's file is known to be listed or kept; of
+ * what is published here one that is not known is STATUS_NOT_FOUND, for it came this very moment.
+ * Counted as asked for, under its verdict. */
 enum status verdict_check_file(struct request *req, const struct verdict_subject *subject,
                                const char *file);
 /* For a file that is on its way in: takes the verdict again once its archive has been read, at once

@@ -1,4 +1,5 @@
 /* What an upstream's packument says of its versions, as facts for policy: access spec C2. */
+#include "protocols/http/gathered_facts.h"
 #include "protocols/npm/keys.h"
 #include "protocols/npm/local.h"
 #include "protocols/npm/member.h"
@@ -93,22 +94,6 @@ static enum trust trust_of(const struct members *members, bool has_provenance)
     return members->user.text ? TRUST_NONE : TRUST_UNKNOWN;
 }
 
-/* The words of an SRI text; an old package has only a SHA-1. */
-static void add_digests(const struct npm_listing *listing, struct arena *arena, struct facts *out)
-{
-    size_t count = 0;
-
-    for (const char *at = listing->integrity; at && *(at += strspn(at, " \t\r\n"));) {
-        size_t length = strcspn(at, "? \t\r\n");
-
-        if (count < FACTS_DIGESTS_MAX)
-            out->digests[count++] = arena_copy_bytes(arena, at, length);
-        at += strcspn(at, " \t\r\n");
-    }
-    if (!count && listing->shasum)
-        out->digests[0] = arena_format(arena, "sha1:%s", listing->shasum);
-}
-
 /* An enumeration of what is missing would be a downgrade of all who never had it. */
 static void read_facts(const struct members *members, const struct npm_listing *listing,
                        struct arena *arena, struct facts *out)
@@ -116,6 +101,7 @@ static void read_facts(const struct members *members, const struct npm_listing *
     struct npm_value attestations = inside(members->dist, "attestations");
     bool has_provenance = inside(attestations, "provenance").text;
     struct npm_value size = inside(members->dist, "unpackedSize");
+    struct digests digests;
 
     out->license = license_of(members, arena);
     npm_facts_scripts(members->scripts, npm_value_is(members->gypfile, "true"), arena, out);
@@ -132,7 +118,8 @@ static void read_facts(const struct members *members, const struct npm_listing *
     out->publisher = npm_value_text(inside(members->user, "name"), arena);
     if (size.text && size.length < 16)
         out->size_bytes = strtoll(arena_copy_bytes(arena, size.text, size.length), NULL, 10);
-    add_digests(listing, arena, out);
+    npm_listing_digests(listing, &digests);
+    facts_set_digests(out, &digests, arena);
 }
 
 struct listing_facts {

@@ -62,6 +62,9 @@ enum status npm_upstream_render_version(struct request *req, const struct upstre
                                         const char *wanted, struct strbuf *out,
                                         int64_t *modified_us, struct error *err);
 
+/* What a tarball is held to by its listing: of several digests of an algorithm the first. */
+void npm_listing_digests(const struct npm_listing *listing, struct digests *out);
+
 /* Answers with a tarball that is kept already; STATUS_NOT_FOUND where it is not. */
 enum status npm_respond_kept_tarball(struct request *req, struct response *res,
                                      const struct upstream *upstream, const char *name,

@@ -73,7 +73,7 @@ static bool read_integrity(const char *integrity, const char *prefix, uint8_t *o
     return false;
 }
 
-static void read_digests(const struct npm_listing *listing, struct digests *out)
+void npm_listing_digests(const struct npm_listing *listing, struct digests *out)
 {
     *out = (struct digests){0};
     if (read_integrity(listing->integrity, "sha512-", out->sha512, SHA512_SIZE))
@@ -160,7 +160,7 @@ static enum status make_wish(struct request *req, const struct upstream *upstrea
         semver_sort_key(&parsed, &key);
     out->sort_key = key.data;
     out->sort_key_length = key.length;
-    read_digests(listing, &out->expected);
+    npm_listing_digests(listing, &out->expected);
     /* C5: the bytes that were first seen, whatever is listed by now. */
     owner_fold_name(FORMAT_NPM, name, req->arena, &fold);
     rc = catalog_find_pin(req->service->catalog, upstream->org_id, FORMAT_NPM, fold, out->file,

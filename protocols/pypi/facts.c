@@ -1,6 +1,7 @@
 /* What an upstream's page says of its files, as facts for policy: access spec C2. */
 #include "config/clock.h"
 #include "protocols/http/document_cache.h"
+#include "protocols/http/gathered_facts.h"
 #include "protocols/pypi/core_metadata.h"
 #include "protocols/pypi/listing.h"
 #include "protocols/pypi/pypi.h"
@@ -14,24 +15,6 @@
 
 #include <string.h>
 #include <unistd.h>
-
-static const char *best_digest(const struct listed_file *listed, struct arena *arena)
-{
-    const struct digests *digests = &listed->file.digests;
-    char hex[DIGEST_HEX_MAX];
-
-    if (*listed->sha256)
-        return arena_format(arena, "sha256:%s", listed->sha256);
-    if (digests->kinds & DIGEST_SHA512) {
-        digest_hex(digests->sha512, SHA512_SIZE, hex);
-        return arena_format(arena, "sha512:%s", hex);
-    }
-    if (digests->kinds & DIGEST_MD5) {
-        digest_hex(digests->md5, MD5_SIZE, hex);
-        return arena_format(arena, "md5:%s", hex);
-    }
-    return NULL;
-}
 
 /* Of a version that has no wheel, installing runs its build code. */
 static bool has_wheel(const struct listing *listing, const char *version)
@@ -56,7 +39,7 @@ static void add_file(const struct listing *listing, const struct listed_file *li
     facts->file = file->name;
     facts->upstream = upstream->name;
     facts->published_us = uploaded_us > 0 ? uploaded_us : 0;
-    facts->digests[0] = best_digest(listed, out->arena);
+    facts_set_digests(facts, &file->digests, out->arena); /* the page's: the pin is compared */
     facts->size_bytes = file->size > 0 ? file->size : 0;
     facts->yanked = file->yanked ? FACT_YES : FACT_NO;
     if (file_name_is_wheel(file->name))

@@ -266,6 +266,8 @@ static enum status respond_from_wheel(struct request *req, struct response *res,
     if (!(rc = wait_for_all(arriving, &req->error)))
         rc = wheel_read_metadata(mirror_file_fd(arriving), mirror_file_size(arriving), NULL,
                                  req->service->settings, req->arena, &text, &req->error);
+    if (!rc) /* it is whole by now */
+        rc = verdict_guard_arriving(req, res, &pypi_verdict_format, &wish, arriving);
     mirror_file_close(arriving);
     if (rc)
         return rc == STATUS_INVALID ? STATUS_BAD_UPSTREAM : rc;
@@ -301,11 +303,17 @@ enum status fetched_file_respond(struct request *req, struct response *res,
                                  const struct mirror_document *document, const char *project,
                                  const char *file, bool is_sidecar)
 {
+    const struct verdict_subject subject = {.how = &pypi_verdict_format,
+                                            .upstream = upstream,
+                                            .name = project,
+                                            .name_norm = project};
     struct listing listing;
     struct mirror_wish wish;
     enum status rc;
 
     if ((rc = listing_read(req, upstream, document, project, file, &listing, &req->error)))
+        return rc;
+    if (listing.count && (rc = verdict_check_file(req, &subject, listing.files->file.name)))
         return rc;
     if (!listing.count || !is_asked_for(req, listing.files) ||
         !strcmp(listing.page.status, "quarantined") ||

@@ -46,10 +46,20 @@ static enum status no_such_file(struct request *req)
                 request_param(req, "file"));
 }
 
-/* What is here already, in a repository of ours or kept from an upstream. */
+/* What policy says of a file holds for the metadata beside it. */
+static enum status check_verdict(struct request *req, const struct home *home,
+                                 const struct wanted *wanted)
+{
+    const struct verdict_subject subject =
+        verdict_subject_at(&pypi_verdict_format, home, wanted->project);
+
+    return verdict_check_file(req, &subject, wanted->main);
+}
+
+/* What is here already, in a repository of ours or, with its home, kept from an upstream. */
 static enum status respond_stored(struct request *req, struct response *res,
                                   const struct repository *repository, const struct wanted *wanted,
-                                  bool is_kept)
+                                  const struct home *home)
 {
     struct catalog *catalog = req->service->catalog;
     struct stored_file stored;
@@ -58,12 +68,14 @@ static enum status respond_stored(struct request *req, struct response *res,
 
     if (!rc && !digest_fits(req, &stored))
         rc = STATUS_NOT_FOUND;
+    if (!rc && home && (rc = check_verdict(req, home, wanted)))
+        return rc;
     if (!rc && wanted->is_sidecar)
         rc = catalog_find_file(catalog, repository, FORMAT_PYPI, wanted->project,
                                request_param(req, "file"), req->arena, &stored, &req->error);
     if (rc)
         return rc == STATUS_NOT_FOUND ? no_such_file(req) : rc;
-    if (is_kept)
+    if (home)
         catalog_note_seen(catalog, stored.id);
     return respond_file(req, res, &stored, "application/octet-stream");
 }
@@ -77,16 +89,6 @@ static struct repository kept_from(struct request *req, const struct upstream *u
                                .anonymous_read = req->repository->anonymous_read};
 }
 
-/* What policy says of a file holds for the metadata beside it. */
-static enum status check_verdict(struct request *req, const struct home *home,
-                                 const struct wanted *wanted)
-{
-    const struct verdict_subject subject =
-        verdict_subject_at(&pypi_verdict_format, home, wanted->project);
-
-    return verdict_check_file(req, &subject, wanted->main);
-}
-
 /* What is published here. */
 static enum status respond_local(struct request *req, struct response *res,
                                  const struct home *home, const struct wanted *wanted)
@@ -95,13 +97,13 @@ static enum status respond_local(struct request *req, struct response *res,
 
     if (rc)
         return rc == STATUS_NOT_FOUND ? no_such_file(req) : rc;
-    return respond_stored(req, res, &home->repository, wanted, false);
+    return respond_stored(req, res, &home->repository, wanted, NULL);
 }
 
 /* What has to be asked for. The upstream's page is read first: what it does not name is not
  * fetched. */
 static enum status respond_fetched(struct request *req, struct response *res,
-                                   const struct wanted *wanted, bool was_checked)
+                                   const struct wanted *wanted)
 {
     const struct mirror_document *document;
     struct home home;
@@ -114,7 +116,7 @@ static enum status respond_fetched(struct request *req, struct response *res,
         rc = respond_local(req, res, &home, wanted);
     else if (home.kind != HOME_UPSTREAM)
         rc = no_such_file(req);
-    else if (was_checked || !(rc = check_verdict(req, &home, wanted)))
+    else
         rc = fetched_file_respond(req, res, &home.upstreams[0], document, wanted->project,
                                   wanted->main, wanted->is_sidecar);
     if (document)
@@ -148,14 +150,12 @@ enum status pypi_get_file(struct request *req, struct response *res)
         return respond_local(req, res, &home, &wanted);
     if (home.kind == HOME_UPSTREAM) {
         kept = kept_from(req, &home.upstreams[0]);
-        if ((rc = check_verdict(req, &home, &wanted)))
-            return rc;
-        if (!(rc = respond_stored(req, res, &kept, &wanted, true)))
+        if (!(rc = respond_stored(req, res, &kept, &wanted, &home)))
             mirror_count_hit(req->service->mirror, &home.upstreams[0], true, sent_bytes(res));
         if (rc != STATUS_NOT_FOUND)
             return rc;
     }
     if (home.kind != HOME_UPSTREAM && home.kind != HOME_UNOWNED)
         return no_such_file(req);
-    return respond_fetched(req, res, &wanted, home.kind == HOME_UPSTREAM);
+    return respond_fetched(req, res, &wanted);
 }

@@ -98,11 +98,12 @@ static enum status find(struct request *req, const char *project, const struct h
     struct listing listing;
     enum status rc;
 
-    if ((rc = verdict_check_file(req, &subject, file)))
-        return rc == STATUS_NOT_FOUND ? nothing_attested(req) : rc;
-    if (home->kind == HOME_LOCAL) /* whoever publishes here attests nothing */
-        return nothing_attested(req);
-    if ((rc = listing_read(req, upstream, document, project, file, &listing, &req->error)))
+    if (home->kind == HOME_LOCAL) { /* whoever publishes here attests nothing */
+        rc = verdict_check_file(req, &subject, file);
+        return rc && rc != STATUS_NOT_FOUND ? rc : nothing_attested(req);
+    }
+    if ((rc = listing_read(req, upstream, document, project, file, &listing, &req->error)) ||
+        (listing.count && (rc = verdict_check_file(req, &subject, file))))
         return rc;
     if (!listing.count || !strcmp(listing.page.status, "quarantined") ||
         !is_version(request_param(req, "version"), listing.files->file.version) ||

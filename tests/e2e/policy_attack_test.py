@@ -79,6 +79,26 @@ def file_path(house, file):
     return f"{house.pypi}/files/left-pad/{file.dist.sha256}/{file.filename}"
 
 
+@pytest.mark.parametrize("kind", ["npm", "wheel", "sdist"])
+@pytest.mark.parametrize("is_seen", [False, True], ids=["at once", "after a look"])
+def test_an_approval_is_for_the_bytes_that_were_read(house, upstream, kind, is_seen):
+    """The upstream exchanges them before anybody has fetched the version: the approval is for others."""
+    approved(house, upstream, kind)
+    if kind == "npm":
+        upstream.npm.add("left-pad", "1.3.1", tarball=tarball("left-pad", "1.3.1", LIES), published=ago(hours=1))
+        path = f"{house.npm}/left-pad/-/left-pad-1.3.1.tgz"
+    else:
+        made = packages.wheel if kind == "wheel" else packages.sdist
+        path = file_path(house, upstream.pypi.add(made("left-pad", "1.3.1", files={"words.py": LIES}),
+                                                  upload_time=ago(hours=1)))
+    if is_seen:
+        house.get(f"{house.npm}/left-pad" if kind == "npm" else f"{house.pypi}/simple/left-pad/")
+    for _ in range(3):
+        for headers in ({}, {"Range": "bytes=0-99"}):
+            answer = house.get(path, headers=headers)
+            assert answer.status == 403, (headers, answer)
+
+
 @pytest.fixture
 def sandbox(house, upstream):
     """A second repository with the same upstreams, in which policy only looks on."""
@@ -88,6 +108,19 @@ def sandbox(house, upstream):
         added = house.post("/api/v1/orgs/acme/repositories/sandbox/sources", json.dumps({"name": source}).encode())
         assert added.status in (200, 201), added
     return house
+
+
+def test_a_listing_with_two_digests_is_not_what_was_approved(sandbox, upstream):
+    """One that was approved beside one that is fetched: SRI allows several, and takes either."""
+    approved(sandbox, upstream, "npm")
+    read = upstream.npm.packages["left-pad"]["1.3.1"].integrity
+    lies = upstream.npm.add("left-pad", "1.3.1", tarball=tarball("left-pad", "1.3.1", LIES), published=ago(hours=1))
+    for words in (f"{lies.integrity} {read}", f"{read} {lies.integrity}", f"{lies.integrity}?x {read}"):
+        lies.integrity = words
+        for repository in ("sandbox", "main", "main"):
+            answer = sandbox.get(f"/npm/acme/{repository}/left-pad/-/left-pad-1.3.1.tgz")
+            assert repository == "sandbox" or answer.status != 200, (words, answer)
+        assert get(sandbox, "left-pad", "1.3.1").status != 200, words
 
 
 def events(house, kind):
@@ -115,3 +148,54 @@ rules:
   odd:
     hold: {any: [deprecated, manifest_mismatch]}
 """
+
+
+@pytest.mark.parametrize("name", ["left_pad-2.0\t.tar.gz", "left_pad-2.0\n.tar.gz", "left_pad-2.0 .tar.gz",
+                                  "left_pad-2.0.tar.gz\t", "left_pad-2.0\x0c.zip", "left_pad-v2.0.tar.gz",
+                                  "LEFT-PAD-2.0.tar.gz", "left_pad-2.0a" + "0" * 180 + "1.tar.gz",
+                                  "left_pad-2.0A+1" + "g" * 183 + ".tar.gz"])
+def test_no_spelling_of_a_files_name_gets_it_past_a_rule(house, upstream, name):
+    file = upstream.pypi.add(packages.sdist("left-pad", "2.0", files={"words.py": HELD}))
+    upstream.pypi.remove(file.filename)
+    file.filename = name
+    upstream.pypi.projects["left-pad"][name] = file
+    set_policy(house, 'mode: enforce\nrules:\n  two:\n    hold: {name: "pypi:left-pad", version: ">=2.0a0"}\n')
+    for form in ({"Accept": "application/vnd.pypi.simple.v1+json"}, {}):
+        answer = house.get(f"{house.pypi}/simple/left-pad/", headers=form)
+        assert answer.status == 200 and file.dist.sha256.encode() not in answer.body, answer
+    quoted = "".join(f"%{byte:02X}" for byte in name.encode())
+    for digest in (file.dist.sha256, "-", "0" * 64):
+        for prefix in ("files", "simple/files", "legacy/files"):
+            answer = house.get(f"{house.pypi}/{prefix}/left-pad/{digest}/{quoted}")
+            assert answer.status in (400, 403, 404) and HELD not in answer.body, answer
+
+
+def test_what_leaves_the_listing_while_it_comes_in_is_judged_all_the_same(sandbox, upstream):
+    """Somebody fetches it where policy looks on; meanwhile its listing forgets it."""
+    upstream.npm.add("left-pad", "1.3.0", published=ago(days=400))
+    file = upstream.npm.add("left-pad", "1.3.1", tarball=tarball("left-pad", "1.3.1", HELD), published=ago(hours=1))
+    set_policy(sandbox, COOLDOWN)
+    went_on, content = threading.Event(), b"".join(file.body.pieces())
+
+    def slowly(request):
+        went_on.wait(120)
+        return Answer(200, BytesBody(content), "application/octet-stream")
+
+    upstream.serve(file.path, slowly)
+    path, came = "/npm/acme/%s/left-pad/-/left-pad-1.3.1.tgz", []
+    thread = threading.Thread(target=lambda: came.append(sandbox.get(path % "sandbox").status))
+    thread.start()
+    upstream.wait_until_asked("*/left-pad-1.3.1.tgz")
+    upstream.npm.remove("left-pad", "1.3.1")
+    assert list(sandbox.get(f"{sandbox.npm}/left-pad").json()["versions"]) == ["1.3.0"]
+    assert sandbox.get(path % "main").status in (403, 404)
+    went_on.set()
+    thread.join()
+    assert came == [200]
+
+    def is_held():
+        status = sandbox.get(path % "main").status
+        assert status != 200
+        return status == 403
+
+    until(is_held, "the verdict of what is kept")
