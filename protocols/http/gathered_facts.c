@@ -201,15 +201,36 @@ static enum status add_listed(void *context, const struct listed *listed, struct
     return STATUS_OK;
 }
 
+static bool scripts_differ(const struct facts *listed, const struct facts *archive)
+{
+    if (listed->install_scripts == FACT_YES && !listed->scripts)
+        return archive->install_scripts == FACT_NO; /* that there are some is all that is said */
+    if (listed->script_count != archive->script_count)
+        return true;
+    for (size_t i = 0; i < listed->script_count; i++)
+        if (strcmp(listed->scripts[i], archive->scripts[i]))
+            return true;
+    return false;
+}
+
+/* A listing may have come to say other things since the archive was read. */
+static bool disagrees(const struct facts *listed, const struct facts *archive)
+{
+    return (listed->license && archive->license && strcmp(listed->license, archive->license)) ||
+           (listed->install_scripts && archive->install_scripts && scripts_differ(listed, archive));
+}
+
 /* What the archive says wins over what is said of it. */
 enum status facts_merge_archive(struct facts *facts, const char *text, struct arena *arena,
                                 struct error *err)
 {
     struct facts archive;
+    bool is_mismatch;
 
     if (facts_read(text, strlen(text), arena, &archive, err))
         return fail(err, STATUS_INTERNAL, "", "the facts that are kept of %s cannot be read",
                     facts->file);
+    is_mismatch = archive.manifest_mismatch == FACT_YES || disagrees(facts, &archive);
     if (archive.license)
         facts->license = archive.license;
     if (archive.install_scripts) {
@@ -220,7 +241,7 @@ enum status facts_merge_archive(struct facts *facts, const char *text, struct ar
     if (archive.signature)
         facts->signature = archive.signature;
     if (archive.manifest_mismatch)
-        facts->manifest_mismatch = archive.manifest_mismatch;
+        facts->manifest_mismatch = is_mismatch ? FACT_YES : FACT_NO;
     return STATUS_OK;
 }
 

@@ -29,8 +29,8 @@ struct npm_expectation {
 const struct npm_expectation *npm_expect(struct request *req, const struct upstream *upstream,
                                          const struct npm_listing *listing, int64_t published_us,
                                          size_t *size);
-/* What the archive says besides its listing or against it, and whether the signature is the upstream's;
- * NULL: nothing. */
+/* What the archive says, and whether the signature is the upstream's. changes_verdicts: besides its
+ * listing or against it. */
 const char *npm_archive_facts(const struct npm_tarball *tarball,
                               const struct npm_expectation *expected,
                               const struct mirror_wish *wish, struct arena *arena,

@@ -94,7 +94,7 @@ struct mirror_inspection {
     const char *sidecar_suffix; /* behind the file's name: ".metadata"; NULL: there is no sidecar */
     const void *sidecar;
     size_t sidecar_length;
-    const char *archive_facts; /* in their stored form, where they say more or else than the listing */
+    const char *archive_facts; /* in their stored form: they outlive the listing */
     bool changes_verdicts;     /* policy may come to another verdict by them */
 };
 
@@ -134,7 +134,7 @@ int mirror_file_fd(const struct mirror_file *file); /* grows until it is whole; 
 /* The digests: all once it is whole, before that those expected. */
 const struct digests *mirror_file_digests(const struct mirror_file *file);
 bool mirror_file_is_whole(const struct mirror_file *file);
-/* What its archive says besides its listing; NULL: nothing, or it is not whole. Lives as long as file. */
+/* What its archive says; NULL: nothing, or it is not whole. Lives as long as file. */
 const char *mirror_file_archive_facts(struct mirror_file *file);
 /* Waits until bytes up to offset + 1 may be sent, and tells up to where. The last 256 KiB may be sent
  * only once all is verified. Any failure: the answer must be cut. */

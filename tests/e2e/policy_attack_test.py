@@ -141,6 +141,30 @@ repositories:
 """
 
 
+@pytest.mark.parametrize("change", ["the licence is another", "no licence is told", "no scripts are told",
+                                    "the version is listed no more"])
+def test_what_a_kept_archive_says_outlives_its_listing(sandbox, upstream, change):
+    """It was fetched where policy looks on, and is held where policy holds. Then the upstream tells less of it."""
+    manifest = {"scripts": {"postinstall": "node x.js"}} if "scripts" in change else {"license": "GPL-3.0-only"}
+    old = upstream.npm.add("odd", "1.0.0", published=ago(days=500))
+    file = upstream.npm.add("odd", "2.0.0", published=ago(days=400), **manifest)
+    set_policy(sandbox, RULES)
+    path = "/npm/acme/%s/odd/-/odd-2.0.0.tgz"
+    assert sandbox.get(path % "main").status == 403
+    assert sandbox.get(path % "sandbox").status == 200
+    until(lambda: events(sandbox, "package.ingested"), "that it is kept")
+    assert sandbox.get(path % "main").status == 403
+    if change == "the version is listed no more":
+        upstream.npm.remove("odd", "2.0.0")
+    else:
+        file.manifest = {"license": "MIT"} if change == "the licence is another" else {}
+    assert list(sandbox.get(f"{sandbox.npm}/odd").json()["versions"]) == ["1.0.0"]
+    for _ in range(3):
+        assert sandbox.get(path % "main").status == 403, change
+        assert sandbox.get(f"{sandbox.npm}/odd/2.0.0").status in (403, 404)
+    assert sandbox.get(path % "sandbox").status == 200
+
+
 GRAVE = """
 mode: enforce
 default: allow
