@@ -16,6 +16,8 @@ const struct mirror_format *const mirror_formats[] = {&npm_mirror_format, &pypi_
 
 const struct verdict_format *const verdict_formats[] = {&npm_verdict_format, &pypi_verdict_format, NULL};
 
+const struct review_format *const review_formats[] = {&npm_review_format, &pypi_review_format, NULL};
+
 static const char *const access_names[] = {
     [ACCESS_UNDECIDED] = "undecided",
     [ANYONE] = "anyone",

@@ -14,6 +14,10 @@ struct verdict_format;
 /* How each format is looked at by policy; ends with NULL. */
 extern const struct verdict_format *const verdict_formats[];
 
+struct review_format;
+/* How each format's releases are compared; ends with NULL. */
+extern const struct review_format *const review_formats[];
+
 /* Prints the tables for people. */
 void routes_print(FILE *out);
 /* Prints them as JSON, one row an object: what the OpenAPI page and the walls are tested

@@ -18,10 +18,11 @@ may_include() {
     server/main.c | server/routes.c) echo 'server/ protocols/ policy/ storage/' ;;
     server/commands/warm_package.c) echo 'server/ protocols/lockfile/ protocols/pypi/ storage/' ;;
     server/commands/*) echo 'server/ protocols/http/ protocols/lockfile/ policy/ storage/' ;;
-    server/*) echo 'server/ protocols/http/ policy/ storage/' ;;
+    server/*) echo 'server/ protocols/http/ protocols/review/ policy/ storage/' ;;
     protocols/http/*) echo 'policy/ storage/catalog/ storage/memory/ storage/mirror/' ;;
     protocols/lockfile/*) echo 'storage/memory/' ;;
-    protocols/*) echo 'protocols/http/ policy/ storage/catalog/ storage/memory/ storage/mirror/ storage/remote/' ;;
+    protocols/review/*) echo 'policy/ storage/blobs/ storage/memory/' ;;
+    protocols/*) echo 'protocols/http/ protocols/review/ policy/ storage/catalog/ storage/memory/ storage/mirror/ storage/remote/' ;;
     storage/mirror/*) echo 'storage/' ;;
     storage/catalog/*) echo 'policy/ storage/metadata/ storage/blobs/ storage/memory/ storage/remote/' ;;
     storage/metadata/* | storage/blobs/*) echo 'storage/memory/ storage/remote/' ;;

@@ -71,16 +71,12 @@ enum status npm_tarball_read(int fd, int64_t size, enum npm_tarball_origin origi
                              const struct settings *settings, struct arena *arena,
                              struct npm_tarball *out, struct error *err)
 {
-    struct unpack_limits limits = unpack_limits_default;
+    struct unpack_limits limits = unpack_limits_from(settings);
     struct tarball_reading reading = {.tarball = out, .origin = origin};
     struct unpack_totals totals;
     enum status rc;
 
     *out = (struct npm_tarball){0};
-    limits.entries = (uint64_t)settings->archive_entries_max;
-    limits.bytes = (uint64_t)settings->archive_bytes_max;
-    limits.ratio = (uint64_t)settings->archive_ratio_max;
-    limits.ratio_from = (uint64_t)settings->archive_ratio_from;
     strbuf_init(&reading.package_json, arena, PACKAGE_JSON_MAX);
     if ((rc = unpack_walk(fd, (uint64_t)size, UNPACK_TAR_GZIP, &limits, see_entry, &reading,
                           &totals, err)))

@@ -9,12 +9,16 @@
 #include "storage/mirror/mirror.h"
 
 struct npm_tarball;
+struct review_format;
 struct settings;
+struct whole_file;
 
 extern const struct mirror_format npm_mirror_format;
 
 /* How policy looks at them. */
 extern const struct verdict_format npm_verdict_format;
+/* How its releases are compared. */
+extern const struct review_format npm_review_format;
 /* The scripts that run when a package is installed, of its "scripts" or of its package.json's. */
 void npm_facts_scripts(struct npm_value scripts, bool has_gyp, struct arena *arena,
                        struct facts *out);
@@ -75,3 +79,8 @@ enum status npm_respond_listed_tarball(struct request *req, struct response *res
                                        const struct upstream *upstream,
                                        const struct mirror_document *document, const char *name,
                                        const char *file, const char *version);
+/* All of a version's tarball, for who looks into it here, and what its listing says; that is empty where the
+ * version is kept and listed no more. STATUS_NOT_FOUND without it. */
+enum status npm_open_tarball(struct request *req, const struct verdict_subject *subject,
+                             const struct mirror_document *document, const char *version,
+                             struct npm_listing *listing, struct whole_file *out);

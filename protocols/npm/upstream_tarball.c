@@ -1,5 +1,6 @@
 #include "config/clock.h"
 #include "protocols/http/package_document.h"
+#include "protocols/http/whole_file.h"
 #include "protocols/npm/member.h"
 #include "protocols/npm/name.h"
 #include "protocols/npm/tarball.h"
@@ -235,4 +236,33 @@ enum status npm_respond_listed_tarball(struct request *req, struct response *res
                               npm_upstream_time(&packument, entry->key, 0), &wish)))
         return rc;
     return respond_wish(req, res, &wish);
+}
+
+enum status npm_open_tarball(struct request *req, const struct verdict_subject *subject,
+                             const struct mirror_document *document, const char *version,
+                             struct npm_listing *listing, struct whole_file *out)
+{
+    const struct upstream *upstream = subject->upstream;
+    struct npm_upstream_packument packument;
+    const char *name = subject->name;
+    const struct npm_entry *entry;
+    struct mirror_wish wish;
+    struct reader *reader;
+    enum status rc;
+
+    *listing = (struct npm_listing){0};
+    if ((rc = npm_upstream_open_unjudged(req, upstream, document, name, req->arena, &packument,
+                                         &req->error)))
+        return rc;
+    entry = npm_entries_find(&packument.versions, version);
+    if (!entry || entry->is_gone)
+        return whole_file_open(req, subject, npm_tarball_name(name, version, req->arena), out);
+    if ((rc = mirror_read_document(document, &reader, &req->error)))
+        return rc;
+    rc = npm_upstream_take(&packument, entry, reader, req->arena, listing, &req->error);
+    reader_close(reader);
+    if (rc || (rc = make_wish(req, upstream, document, name, entry->key, listing,
+                              npm_upstream_time(&packument, entry->key, 0), &wish)))
+        return rc;
+    return whole_file_fetch(req, &wish, out);
 }

@@ -168,3 +168,13 @@ enum status core_metadata_parse(const char *text, size_t length, struct arena *a
         out->requires_python = NULL;
     return check(out, metadata_version, err);
 }
+
+bool core_metadata_each(const char *text, struct arena *arena,
+                        void (*visit)(void *context, const char *name, const char *value), void *context)
+{
+    struct field field;
+
+    while (next_field(&text, arena, &field))
+        visit(context, arena_copy_bytes(arena, field.name, field.name_length), field.value);
+    return strchr("\r\n", *text);
+}

@@ -3,6 +3,7 @@
 #include "config/log.h"
 #include "protocols/http/package_document.h"
 #include "protocols/http/response.h"
+#include "protocols/http/whole_file.h"
 #include "protocols/pypi/core_metadata.h"
 #include "protocols/pypi/listing.h"
 #include "protocols/pypi/page.h"
@@ -239,36 +240,24 @@ static enum status respond(struct request *req, struct response *res,
     return respond_arriving_file(req, res, arriving, &file, "application/octet-stream");
 }
 
-/* Waits until all of it is here and verified. */
-static enum status wait_for_all(struct mirror_file *arriving, struct error *err)
-{
-    int64_t size = mirror_file_size(arriving), available = 0;
-    enum status rc = STATUS_OK;
-
-    while (!rc && available < size)
-        rc = mirror_file_wait(arriving, available, &available, err);
-    return rc;
-}
-
 /* 15.2: the upstream's own sidecar is not what it says, or not there, though the page offers it.
  * The wheel has it too, and once that is here, the page shows what was in it. */
 static enum status respond_from_wheel(struct request *req, struct response *res,
                                       const struct mirror_wish *wheel)
 {
     struct mirror_wish wish = *wheel;
-    struct mirror_file *arriving;
+    struct whole_file whole;
     struct strbuf text;
     enum status rc;
 
     wish.inspect = inspect_wheel;
-    if ((rc = mirror_get_file(req->service->mirror, &wish, &arriving, &req->error)))
+    if ((rc = whole_file_fetch(req, &wish, &whole)))
         return rc;
-    if (!(rc = wait_for_all(arriving, &req->error)))
-        rc = wheel_read_metadata(mirror_file_fd(arriving), mirror_file_size(arriving), NULL,
-                                 req->service->settings, req->arena, &text, &req->error);
+    rc = wheel_read_metadata(whole.fd, whole.size, NULL, req->service->settings, req->arena, &text,
+                             &req->error);
     if (!rc) /* it is whole by now */
-        rc = verdict_guard_arriving(req, res, &pypi_verdict_format, &wish, arriving);
-    mirror_file_close(arriving);
+        rc = verdict_guard_arriving(req, res, &pypi_verdict_format, &wish, whole.arriving);
+    whole_file_close(&whole);
     if (rc)
         return rc == STATUS_INVALID ? STATUS_BAD_UPSTREAM : rc;
     response_header(req, res, "Cache-Control", "no-cache");
@@ -296,6 +285,25 @@ static bool is_asked_for(struct request *req, const struct listed_file *listed)
     const char *asked = request_param(req, "digest");
 
     return !strcmp(asked, PAGE_NO_DIGEST) || !strcmp(asked, listed->sha256);
+}
+
+enum status fetched_file_open(struct request *req, const struct verdict_subject *subject,
+                              const struct mirror_document *document, const char *file,
+                              struct whole_file *out)
+{
+    struct listing listing;
+    struct mirror_wish wish;
+    enum status rc;
+
+    if (!document)
+        return whole_file_open(req, subject, file, out);
+    if ((rc = listing_read(req, subject->upstream, document, subject->name_norm, file, &listing,
+                           &req->error)))
+        return rc;
+    if (!listing.count)
+        return whole_file_open(req, subject, file, out);
+    wish = wish_for(req, subject->upstream, subject->name_norm, listing.files);
+    return whole_file_fetch(req, &wish, out);
 }
 
 enum status fetched_file_respond(struct request *req, struct response *res,

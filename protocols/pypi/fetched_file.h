@@ -7,6 +7,8 @@ struct mirror_document;
 struct request;
 struct response;
 struct upstream;
+struct verdict_subject;
+struct whole_file;
 
 /* file is the main one, also where its sidecar is asked for. STATUS_NOT_FOUND where the upstream's
  * page has it not, or with another digest than the address has. */
@@ -14,3 +16,9 @@ enum status fetched_file_respond(struct request *req, struct response *res,
                                  const struct upstream *upstream,
                                  const struct mirror_document *document, const char *project,
                                  const char *file, bool is_sidecar);
+/* All of a file that the page names, or that was kept while it did, or is published here; for who looks into
+ * it here.
+ * STATUS_NOT_FOUND where there is none. */
+enum status fetched_file_open(struct request *req, const struct verdict_subject *subject,
+                              const struct mirror_document *document, const char *file,
+                              struct whole_file *out);

@@ -6,11 +6,14 @@ struct arena;
 struct mirror_format;
 struct request;
 struct response;
+struct review_format;
 
 /* How other indexes are asked. */
 extern const struct mirror_format pypi_mirror_format;
 /* How policy looks at their files. */
 extern const struct verdict_format pypi_verdict_format;
+/* How their releases are compared. */
+extern const struct review_format pypi_review_format;
 /* What a wheel says that its listing does not; NULL: nothing. */
 struct core_metadata;
 struct mirror_wish;

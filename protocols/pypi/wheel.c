@@ -20,15 +20,11 @@ enum status wheel_read_metadata(int fd, int64_t size, const struct wheel_name *w
                                 const struct settings *settings, struct arena *arena,
                                 struct strbuf *out, struct error *err)
 {
-    struct unpack_limits limits = unpack_limits_default;
+    struct unpack_limits limits = unpack_limits_from(settings);
     struct unpack_found found;
     const char *expected;
     enum status rc;
 
-    limits.entries = (uint64_t)settings->archive_entries_max;
-    limits.bytes = (uint64_t)settings->archive_bytes_max;
-    limits.ratio = (uint64_t)settings->archive_ratio_max;
-    limits.ratio_from = (uint64_t)settings->archive_ratio_from;
     strbuf_init(out, arena, METADATA_MAX);
     if ((rc = unpack_find(fd, (uint64_t)size, UNPACK_ZIP, &limits, is_metadata, NULL, out, &found,
                           err)))

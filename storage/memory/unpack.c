@@ -1,5 +1,6 @@
 #include "storage/memory/unpack.h"
 
+#include "config/settings.h"
 #include "storage/memory/strbuf.h"
 #include "storage/memory/stream.h"
 
@@ -21,6 +22,17 @@ const struct unpack_limits unpack_limits_default = {
     .path_length = 1024,
     .depth = 64,
 };
+
+struct unpack_limits unpack_limits_from(const struct settings *settings)
+{
+    struct unpack_limits limits = unpack_limits_default;
+
+    limits.entries = (uint64_t)settings->archive_entries_max;
+    limits.bytes = (uint64_t)settings->archive_bytes_max;
+    limits.ratio = (uint64_t)settings->archive_ratio_max;
+    limits.ratio_from = (uint64_t)settings->archive_ratio_from;
+    return limits;
+}
 
 enum { BLOCK_SIZE = 64 * 1024, ENTRY_NAME_SHOWN = 200 };
 
@@ -250,6 +262,7 @@ static enum status describe(struct walk *walk, struct archive_entry *from,
         return unsafe(walk, "does not say its size");
     entry->path = path;
     entry->size = entry->kind == UNPACK_FILE ? (uint64_t)size : 0;
+    entry->is_executable = entry->kind == UNPACK_FILE && (archive_entry_perm(from) & 0111);
     walk->totals.files += entry->kind == UNPACK_FILE;
     return add_size(walk, entry->size);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct reader;
+struct settings;
 struct strbuf;
 
 enum unpack_format { UNPACK_TAR_GZIP, UNPACK_ZIP };
@@ -20,6 +21,8 @@ struct unpack_limits {
     unsigned depth;      /* parts of one path */
 };
 extern const struct unpack_limits unpack_limits_default;
+/* The same with what the settings say. */
+struct unpack_limits unpack_limits_from(const struct settings *settings);
 
 enum unpack_kind { UNPACK_FILE, UNPACK_DIRECTORY, UNPACK_LINK };
 
@@ -27,6 +30,7 @@ struct unpack_entry {
     const char *path; /* UTF-8, relative, without ".."; as the archive has it, "./" and all */
     enum unpack_kind kind;
     uint64_t size; /* of a file */
+    bool is_executable; /* a mode bit says that it is a program */
 };
 
 /* Sees one entry. content reads a file's bytes, during the call only; what is not read is passed
