@@ -46,6 +46,7 @@ enum status admin_list_history(struct request *req, struct response *res);
 enum status admin_create_requests(struct request *req, struct response *res);
 enum status admin_list_requests(struct request *req, struct response *res);
 enum status admin_get_request(struct request *req, struct response *res);
+enum status admin_diff_request(struct request *req, struct response *res);
 enum status admin_approve_request(struct request *req, struct response *res);
 enum status admin_deny_request(struct request *req, struct response *res);
 enum status admin_list_exceptions(struct request *req, struct response *res);

@@ -30,6 +30,10 @@ const struct verdict_format *admin_verdict_format(enum format format);
 enum status admin_find_held(struct request *req, const struct repository *repository,
                             const struct purl *purl, struct wanted_version *out, bool *is_held);
 
+/* The :id of the path, where the caller may see it. */
+enum status admin_find_request(struct request *req, struct org *org, bool *sees_all,
+                               struct request_entry *out);
+
 /* Whether no file that both facts name has another digest of the same kind in one than in the other. */
 enum status admin_same_bytes(struct request *req, const char *one, const char *other, bool *out);
 

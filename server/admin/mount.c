@@ -50,6 +50,7 @@ static const struct route routes[] = {
     {METHOD_POST,   "/orgs/:org/requests",           HANDLER_DECIDES,      0, admin_create_requests,   body_max},
     {METHOD_GET,    "/orgs/:org/requests",           HANDLER_DECIDES,      0, admin_list_requests,     NULL},
     {METHOD_GET,    "/orgs/:org/requests/:id",       HANDLER_DECIDES,      0, admin_get_request,       NULL},
+    {METHOD_GET,    "/orgs/:org/requests/:id/diff",  HANDLER_DECIDES,      0, admin_diff_request,      NULL},
     {METHOD_POST,   "/orgs/:org/requests/:id/approve", MAY_APPROVE,        0, admin_approve_request,   body_max},
     {METHOD_POST,   "/orgs/:org/requests/:id/deny",  MAY_APPROVE,          0, admin_deny_request,      body_max},
     {METHOD_GET,    "/orgs/:org/exceptions",         HANDLER_DECIDES,      0, admin_list_exceptions,   NULL},

@@ -248,17 +248,16 @@ static enum status answer_request(struct request *req, struct response *res, con
     return admin_respond(req, res, 200, &out);
 }
 
-/* The :id of the path, where the caller may see it. */
-static enum status find_visible(struct request *req, struct org *org, struct request_entry *out)
+enum status admin_find_request(struct request *req, struct org *org, bool *sees_all,
+                               struct request_entry *out)
 {
-    bool sees_all;
     int64_t id;
     enum status rc;
 
-    if ((rc = admin_policy_org(req, org, &sees_all)) || (rc = admin_path_id(req, &id)) ||
+    if ((rc = admin_policy_org(req, org, sees_all)) || (rc = admin_path_id(req, &id)) ||
         (rc = catalog_find_request(req->service->catalog, org->id, id, req->arena, out, &req->error)))
         return rc;
-    if (!sees_all && !admin_sees_package(req, org->name, out->repository, out->format, out->name))
+    if (!*sees_all && !admin_sees_package(req, org->name, out->repository, out->format, out->name))
         return fail(&req->error, STATUS_NOT_FOUND, "", "there is no request %" PRId64 " in this org", id);
     return STATUS_OK;
 }
@@ -267,9 +266,10 @@ enum status admin_get_request(struct request *req, struct response *res)
 {
     struct request_entry entry;
     struct org org;
+    bool sees_all;
     enum status rc;
 
-    if ((rc = find_visible(req, &org, &entry)))
+    if ((rc = admin_find_request(req, &org, &sees_all, &entry)))
         return rc;
     return answer_request(req, res, &org, &entry);
 }
@@ -361,9 +361,10 @@ static enum status decide(struct request *req, struct response *res, struct deci
     struct actor actor = admin_actor(req);
     struct request_entry entry;
     struct org org;
+    bool sees_all;
     enum status rc;
 
-    if ((rc = find_visible(req, &org, &entry)) || (rc = check_still_so(req, &org, &entry, decision)))
+    if ((rc = admin_find_request(req, &org, &sees_all, &entry)) || (rc = check_still_so(req, &org, &entry, decision)))
         return rc;
     decision->actor = &actor;
     decision->org_id = org.id;

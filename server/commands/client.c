@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { ANSWER_MAX = 16 << 20, PATH_MAX_BYTES = 8192 };
+enum { ANSWER_MAX = 16 << 20, PATH_MAX_BYTES = 8192, SLOW_TIMEOUT_MS = 60 * 60 * 1000 };
 
 const struct command_option client_options[] = {
     {"profile",                                                            "NAME", "the profile that packhouse login made [default]; none: no profile"},
@@ -116,15 +116,10 @@ static enum status read_body(const struct strbuf *text, const struct fetch_answe
     return STATUS_OK;
 }
 
-enum status client_ask(const struct command_call *call, const char *method, const char *path,
-                       const struct strbuf *body, struct client_answer *answer, struct error *err)
-{
-    return client_ask_if(call, method, path, -1, body, answer, err);
-}
-
-enum status client_ask_if(const struct command_call *call, const char *method, const char *path,
-                          int64_t revision, const struct strbuf *body, struct client_answer *answer,
-                          struct error *err)
+/* timeout_ms 0: what fetch() takes. */
+static enum status ask(const struct command_call *call, const char *method, const char *path,
+                       int64_t revision, int64_t timeout_ms, const struct strbuf *body,
+                       struct client_answer *answer, struct error *err)
 {
     const char *url = call->settings->url, *token = call->settings->token;
     const char *headers[5] = {"Accept: application/json"};
@@ -151,6 +146,7 @@ enum status client_ask_if(const struct command_call *call, const char *method, c
         .headers = headers,
         .body = body ? body->data : NULL,
         .body_length = body ? body->length : 0,
+        .timeout_ms = timeout_ms,
     };
     if ((rc = fetch(&request, &text, &head, err)))
         goto done;
@@ -162,6 +158,25 @@ enum status client_ask_if(const struct command_call *call, const char *method, c
 done:
     strbuf_free(&text);
     return rc;
+}
+
+enum status client_ask(const struct command_call *call, const char *method, const char *path,
+                       const struct strbuf *body, struct client_answer *answer, struct error *err)
+{
+    return ask(call, method, path, -1, 0, body, answer, err);
+}
+
+enum status client_ask_slow(const struct command_call *call, const char *path, struct client_answer *answer,
+                            struct error *err)
+{
+    return ask(call, "GET", path, -1, SLOW_TIMEOUT_MS, NULL, answer, err);
+}
+
+enum status client_ask_if(const struct command_call *call, const char *method, const char *path,
+                          int64_t revision, const struct strbuf *body, struct client_answer *answer,
+                          struct error *err)
+{
+    return ask(call, method, path, revision, 0, body, answer, err);
 }
 
 char *client_path(const struct command_call *call, const char *format, ...)

@@ -27,6 +27,10 @@ void client_answer_clear(struct client_answer *answer);
 enum status client_ask(const struct command_call *call, const char *method, const char *path,
                        const struct strbuf *body, struct client_answer *answer, struct error *err);
 
+/* A GET that may take as long as the server has to fetch what it answers with. */
+enum status client_ask_slow(const struct command_call *call, const char *path, struct client_answer *answer,
+                            struct error *err);
+
 /* The same, where what is changed is still at this revision; below 0: whichever it is at. */
 enum status client_ask_if(const struct command_call *call, const char *method, const char *path,
                           int64_t revision, const struct strbuf *body, struct client_answer *answer,

@@ -1,5 +1,6 @@
 #include "server/commands/output.h"
 
+#include "config/clock.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/json.h"
 #include "storage/memory/strbuf.h"
@@ -10,15 +11,13 @@
 
 enum { DOCUMENT_MAX = 64 << 20, CELL_MAX = 4096, COLUMNS_MAX = 8, ROWS_MAX = 1000000 };
 
-static void write_value(struct strbuf *out, const struct json *value);
-
 static void write_list(struct strbuf *out, const struct json *list)
 {
     strbuf_char(out, '[');
     for (size_t i = 0; i < json_count(list); i++) {
         if (i)
             strbuf_char(out, ',');
-        write_value(out, json_at(list, i));
+        output_json(out, json_at(list, i));
     }
     strbuf_char(out, ']');
 }
@@ -33,7 +32,7 @@ static void write_map(struct strbuf *out, const struct json *map)
             strbuf_char(out, ',');
         strbuf_json(out, key);
         strbuf_char(out, ':');
-        write_value(out, json_get(map, key));
+        output_json(out, json_get(map, key));
     }
     strbuf_char(out, '}');
 }
@@ -48,7 +47,7 @@ static bool is_int(const struct json *value)
     return json_int(value, 0) == json_int(value, 1);
 }
 
-static void write_value(struct strbuf *out, const struct json *value)
+void output_json(struct strbuf *out, const struct json *value)
 {
     if (json_text(value))
         strbuf_json(out, json_text(value));
@@ -84,7 +83,7 @@ static void write_cell(struct strbuf *out, const struct json *value)
     else if (is_bool(value))
         strbuf_text(out, json_bool(value, false) ? "yes" : "no");
     else if (value)
-        write_value(out, value);
+        output_json(out, value);
 }
 
 char *output_cell(const struct command_call *call, const struct json *value)
@@ -173,7 +172,7 @@ static enum status read_pages(const struct command_call *call, const char *path,
         for (size_t i = 0; i < json_count(items); i++) {
             if (document->data[document->length - 1] != '[')
                 strbuf_char(document, ',');
-            write_value(document, json_at(items, i));
+            output_json(document, json_at(items, i));
             add_row(call, table, json_at(items, i));
         }
         cursor = json_text(json_get(answer.json, "next"));
@@ -236,7 +235,7 @@ static int print_document(const struct json *json)
 
     strbuf_init(&document, NULL, DOCUMENT_MAX);
     if (json)
-        write_value(&document, json);
+        output_json(&document, json);
     else
         strbuf_text(&document, "{}");
     puts(document.data);
@@ -257,6 +256,24 @@ int output_done(const struct command_call *call, const struct json *json, const 
     return EXIT_DONE;
 }
 
+static bool has_something(const struct json *value)
+{
+    return value && !(json_is_list(value) && !json_count(value));
+}
+
+/* Some times are kept in microseconds; people read dates. */
+static const char *line_text(const struct command_call *call, const char *key, const struct json *value)
+{
+    size_t length = strlen(key);
+    char *time;
+
+    if (length < 3 || strcmp(key + length - 3, "_us") != 0)
+        return output_cell(call, value);
+    time = arena_alloc(call->arena, CLOCK_TEXT_SIZE);
+    clock_format_iso(json_int(value, 0), time);
+    return time;
+}
+
 int output_object(const struct command_call *call, const struct json *json,
                   const struct output_column *lines)
 {
@@ -268,9 +285,9 @@ int output_object(const struct command_call *call, const struct json *json,
         if (width(line->title) > widest)
             widest = width(line->title);
     for (const struct output_column *line = lines; line->key; line++)
-        if (json_get(json, line->key))
+        if (has_something(json_get(json, line->key)))
             printf("%s:%*s %s\n", line->title, (int)(widest - width(line->title)), "",
-                   output_cell(call, json_get(json, line->key)));
+                   line_text(call, line->key, json_get(json, line->key)));
     return EXIT_DONE;
 }
 

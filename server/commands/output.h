@@ -18,10 +18,13 @@ void output_table(const struct command_call *call, const struct json *const *row
                   const struct output_column *columns);
 /* A value as a person reads it, in one line: what others named must not move the cursor. */
 char *output_cell(const struct command_call *call, const struct json *value);
+/* Adds a value as JSON. */
+void output_json(struct strbuf *out, const struct json *value);
 /* Prints one thing: the whole document with --json, else the sentence of the format. */
 int output_done(const struct command_call *call, const struct json *json, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Prints one thing line by line; members that it has not got are left out. */
+/* Prints one thing line by line; members that it has not got, and empty lists,
+ * are left out. */
 int output_object(const struct command_call *call, const struct json *json,
                   const struct output_column *lines);
 

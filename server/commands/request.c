@@ -4,6 +4,7 @@
 #include "server/commands/nouns.h"
 #include "server/commands/output.h"
 #include "server/commands/policy_set.h"
+#include "server/commands/request_show.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/json.h"
 #include "storage/memory/strbuf.h"
@@ -157,97 +158,6 @@ static int list(struct command_call *call)
     return output_list(call, client_path(call, "/api/v1/orgs/%s/requests", org), query, columns);
 }
 
-static const struct output_column lines[] = {
-    {"id",          "REQUEST"},
-    {"package",             "PACKAGE"},
-    {"version","VERSION"},
-    {"repository",     "REPOSITORY"},
-    {"rules",             "HELD BY"},
-    {"grave","GRAVE"},
-    {"state",       "STATE"},
-    {"created_at",             "ASKED"},
-    {"decided_by",          "DECIDED BY"},
-    {"decided_at",       "DECIDED"},
-    {"comment",             "COMMENT"},
-    {"exception","EXCEPTION"},
-    {0 },
-};
-
-static const struct output_column fact_lines[] = {
-    {"file",            "FILE"},
-    {"published_at",                 "PUBLISHED"},
-    {"size","BYTES"},
-    {"license",            "LICENCE"},
-    {"publisher",                 "PUBLISHER"},
-    {"scripts","SCRIPTS"},
-    {"install_scripts",       "INSTALL SCRIPTS"},
-    {"new_install_scripts",                 "NEW SCRIPTS"},
-    {"provenance",            "PROVENANCE"},
-    {"signature", "SIGNATURE"},
-    {"trust_downgrade",                 "TRUST DOWNGRADE"},
-    {"publisher_change","PUBLISHER CHANGE"},
-    {"deprecated",      "DEPRECATED"},
-    {"bytes_changed",                 "BYTES CHANGED"},
-    {"manifest_mismatch",      "MISMATCH"},
-    {"digests", "DIGESTS"},
-    {0                },
-};
-
-/* The path of one request; NULL, and told why, where that cannot be said. */
-static char *request_path(struct command_call *call, const char *suffix)
-{
-    struct error err = {0};
-    const char *org;
-
-    if (client_org(call, &org, &err)) {
-        command_usage(call, "%s", err.message);
-        return NULL;
-    }
-    return arena_format(call->arena, "%s%s",
-                        client_path(call, "/api/v1/orgs/%s/requests/%s", org, call->arguments[0]),
-                        suffix);
-}
-
-static void print_reasons(const struct command_call *call, const struct json *reasons)
-{
-    static const struct output_column reason_lines[] = {
-        {"by",      "BY"},
-        {"reason",         "REASON"},
-        {0}
-    };
-
-    for (size_t i = 0; i < json_count(reasons); i++) {
-        putchar('\n');
-        output_object(call, json_at(reasons, i), reason_lines);
-    }
-}
-
-static int show(struct command_call *call)
-{
-    struct client_answer answer = {0};
-    char *path = request_path(call, "");
-    const struct json *facts;
-    struct error err = {0};
-    int code;
-
-    if (!path)
-        return EXIT_USAGE;
-    if (client_ask(call, "GET", path, NULL, &answer, &err)) {
-        code = command_fail(call, &err);
-    } else {
-        code = output_object(call, answer.json, lines);
-        facts = json_get(answer.json, "facts");
-        for (size_t i = 0; !call->json && i < json_count(facts); i++) {
-            putchar('\n');
-            output_object(call, json_at(facts, i), fact_lines);
-        }
-        if (!call->json)
-            print_reasons(call, json_get(answer.json, "reasons"));
-    }
-    client_answer_clear(&answer);
-    return code;
-}
-
 static enum status add_until(struct strbuf *body, const char *text, struct error *err)
 {
     struct error reason = {0};
@@ -351,8 +261,6 @@ static const struct command_option list_options[] = {
     {0},
 };
 
-static const struct command_option show_options[] = {ORG_OPTION, {0}};
-
 static const struct command_option approve_options[] = {
     ORG_OPTION,
     {"until", "TIME", "when it ends: 30d, or a time; at most 180 days"},
@@ -372,8 +280,11 @@ const struct command request_commands[] = {
      "packhouse request create --lockfile package-lock.json --repo acme/main --reason \"what we use\"",
      create_options, SETTING_CLIENT, create},
     {"request", "list", NULL, "Lists what was asked for", NULL, list_options, SETTING_CLIENT, list},
-    {"request", "show", "REQUEST", "Shows a request: what is known of the version, and who asks why", NULL,
-     show_options, SETTING_CLIENT, show},
+    {"request", "show", "REQUEST", "Shows a request: what is known of the version, who asks why, and what is new in it",
+     "packhouse request show 7 --org acme\n\n"
+     "The version is compared with the last one before it that comes in: files, scripts, dependencies, people and\n"
+     "sizes. Both archives are fetched for that, where they are not kept; nobody else gets them by it.",
+     request_show_options, SETTING_CLIENT, request_show},
     {"request", "approve", "REQUEST", "Lets a version through, until its end",
      "packhouse request approve 7 --org acme --until 30d --comment \"read the diff\"\n\n"
      "Nobody approves what he asked for himself.",

@@ -157,6 +157,7 @@ def test_answers_are_as_described(server):
     ask("POST", "/orgs/{org}/requests", wish | {"purl": "npm:thing@1.0.0"}, 404, org="acme")
     request = "/orgs/{org}/requests/{id}"
     ask("GET", request, org="acme", id=9, expected=404)
+    ask("GET", request + "/diff", org="acme", id=9, expected=404)
     ask("POST", request + "/approve", {"comment": "c"}, 400, org="acme", id=9)
     ask("POST", request + "/approve", {"comment": "c", "expires_in": 60}, 404, org="acme", id=9)
     ask("POST", request + "/deny", {"comment": "c"}, 404, org="acme", id=9)

@@ -355,6 +355,9 @@ def test_answers_are_as_the_page_describes(held, people):
     assert ask("GET", "/orgs/{org}/holds", query="?limit=1&repo=main", org="acme", expected=200)["next"]
     ask("POST", "/orgs/{org}/requests/{id}/approve", {"comment": "c", "expires_in": 3600, "rules": ["cooldown"]}, 200, org="acme", id=1)
     ask("GET", "/orgs/{org}/requests/{id}", org="acme", id=1, expected=200)
+    assert ask("GET", "/orgs/{org}/requests/{id}/diff", org="acme", id=1, expected=200)["against"]["version"] == "1.3.0"
+    ask("GET", "/orgs/{org}/requests/{id}/diff", query="?files=0", org="acme", id=1, expected=400)
+    ask("GET", "/orgs/{org}/requests/{id}/diff", org="acme", id=1, expected=403, token=people["ann"].token)
     ask("POST", "/orgs/{org}/requests/{id}/deny", {"comment": "c"}, 409, org="acme", id=1)
     ask("POST", "/orgs/{org}/requests/{id}/deny", {"comment": "c"}, 200, org="acme", id=2)
     ask("GET", "/orgs/{org}/requests", query="?state=denied&package=npm:left-pad", org="acme", expected=200)

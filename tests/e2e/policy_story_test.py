@@ -56,6 +56,8 @@ def test_a_release_is_held_asked_for_approved_and_held_again(server, upstream, f
     assert f"{form}:left-pad" in packhouse("request", "list").stdout
     shown = packhouse("request", "show", "1").stdout
     assert "fixes our crash" in shown and "ann" in shown and "cooldown" in shown
+    assert "1.3.0" in shown.split("COMPARED: ")[1].splitlines()[0] and "~ " in shown.split("FILES: ")[1]
+    assert "cooldown" in refused(client, exact), "that somebody looked at it lets nobody have it"
     with pytest.raises(ann.Failure):
         ann("request", "approve", "1", "--until", "30d", "--comment", "mine")
     assert "cooldown" in refused(client, exact)

@@ -36,7 +36,7 @@ THERE = {
 EMPTY = {"/npm/:org/:repo/-/npm/v1/keys", "/npm/:org/:repo/-/npm/v1/attestations/:package",
          "/npm/:org/:repo/npm/:org_again/:repo_again/-/npm/v1/attestations/:package",
          "/pypi/:org/:repo/integrity/:package/:version/:file/provenance",
-         "/api/v1/orgs/:org/requests/:id"}
+         "/api/v1/orgs/:org/requests/:id", "/api/v1/orgs/:org/requests/:id/diff"}
 # In these mounts a package's files are called otherwise.
 THERE_IN = {
     "pypi": {"file": "hello-1.0.0-py3-none-any.whl", "digest": WHEEL.sha256},
@@ -60,6 +60,7 @@ NAMED_ELSEWHERE = {
         ("", {"purl": "npm:hello@1.0.0", "repository": "{repo}", "reason": "walls"}),
     ("GET", "/api/v1/orgs/:org/requests"): ("", None),
     ("GET", "/api/v1/orgs/:org/requests/:id"): ("", None),
+    ("GET", "/api/v1/orgs/:org/requests/:id/diff"): ("", None),
     ("GET", "/api/v1/orgs/:org/exceptions"): ("", None),
     ("GET", "/api/v1/grants"): ("?org={org}", None),
     ("POST", "/api/v1/grants"): ("", {"subject": "stan", "role": "reader", "repository": "{org}/{repo}"}),
