@@ -12,37 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The members of a manifest that facts are made of: of those that come twice, the last. */
-struct members {
-    struct npm_value license, licenses, has_install_script, scripts, gypfile, deprecated, user,
-        dist;
-};
-
-static enum status see_member(void *context, const char *key, struct npm_value value,
-                              struct error *err)
-{
-    struct members *members = context;
-    const struct {
-        const char *key;
-        struct npm_value *value;
-    } wanted[] = {
-        {"license",          &members->license           },
-        {"licenses",         &members->licenses          },
-        {"hasInstallScript", &members->has_install_script},
-        {"scripts",          &members->scripts           },
-        {"gypfile",          &members->gypfile           },
-        {"deprecated",       &members->deprecated        },
-        {"_npmUser",         &members->user              },
-        {"dist",             &members->dist              },
-    };
-
-    (void)err;
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (!strcmp(key, wanted[i].key))
-            *wanted[i].value = value;
-    return STATUS_OK;
-}
-
 static bool is_kind(struct npm_value value, char opening)
 {
     return value.text && *value.text == opening;
@@ -50,72 +19,85 @@ static bool is_kind(struct npm_value value, char opening)
 
 static struct npm_value inside(struct npm_value object, const char *key)
 {
-    return is_kind(object, '{') ? npm_value_get(object.text, object.length, key)
-                                : (struct npm_value){0};
+    struct npm_value found;
+
+    npm_value_pick(object, &key, 1, &found);
+    return found;
 }
 
 /* A text, or as packages of long ago had it, an object with a type. */
-static const char *license_of(const struct members *members, struct arena *arena)
+static const char *license_of(const struct npm_listing *listing, struct arena *arena)
 {
-    if (is_kind(members->license, '{'))
-        return npm_value_text(inside(members->license, "type"), arena);
-    return npm_value_text(members->license, arena);
+    if (is_kind(listing->license, '{'))
+        return npm_value_text(inside(listing->license, "type"), arena);
+    return npm_value_text(listing->license, arena);
 }
+
+static const char *const no_scripts[] = {NULL};
 
 void npm_facts_scripts(struct npm_value scripts, bool has_gyp, struct arena *arena,
                        struct facts *out)
 {
     static const char *const names[] = {"preinstall", "install", "postinstall"};
-    const char **list = arena_array(arena, 4, sizeof *list);
+    enum { NAMES = sizeof names / sizeof *names, INSTALL = 1 };
+    struct npm_value found[NAMES];
+    const char **list = NULL;
 
+    npm_value_pick(scripts, names, NAMES, found);
+    if (has_gyp || found[0].text || found[1].text || found[2].text)
+        list = arena_array(arena, NAMES + 1, sizeof *list);
     out->script_count = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *text = npm_value_text(inside(scripts, names[i]), arena);
+    for (size_t i = 0; i < NAMES; i++) {
+        const char *text = npm_value_text(found[i], arena);
 
         if (text && *text)
             list[out->script_count++] = arena_format(arena, "%s: %s", names[i], text);
     }
     /* npm's own, for what has to be compiled. */
-    if (has_gyp && !inside(scripts, "install").text && !inside(scripts, "preinstall").text)
+    if (has_gyp && !found[INSTALL].text && !found[0].text)
         list[out->script_count++] = "install: node-gyp rebuild";
-    out->scripts = list;
+    out->scripts = list ? list : no_scripts;
     out->install_scripts = out->script_count ? FACT_YES : FACT_NO;
 }
 
 /* As pnpm ranks it: who approved a release, or what published it, is stronger than a password. */
-static enum trust trust_of(const struct members *members, bool has_provenance)
+static void read_publisher(struct npm_value user, bool has_provenance, struct arena *arena,
+                           struct facts *out)
 {
-    if (inside(members->user, "approver").text)
-        return TRUST_APPROVER;
-    if (inside(members->user, "trustedPublisher").text)
-        return TRUST_PUBLISHER;
-    if (has_provenance)
-        return TRUST_PROVENANCE;
-    return members->user.text ? TRUST_NONE : TRUST_UNKNOWN;
+    static const char *const keys[] = {"name", "approver", "trustedPublisher"};
+    struct npm_value found[3];
+
+    npm_value_pick(user, keys, 3, found);
+    out->publisher = npm_value_text(found[0], arena);
+    if (found[1].text)
+        out->trust = TRUST_APPROVER;
+    else if (found[2].text)
+        out->trust = TRUST_PUBLISHER;
+    else if (has_provenance)
+        out->trust = TRUST_PROVENANCE;
+    else
+        out->trust = user.text ? TRUST_NONE : TRUST_UNKNOWN;
 }
 
 /* An enumeration of what is missing would be a downgrade of all who never had it. */
-static void read_facts(const struct members *members, const struct npm_listing *listing,
-                       struct arena *arena, struct facts *out)
+static void read_facts(const struct npm_listing *listing, struct arena *arena, struct facts *out)
 {
-    struct npm_value attestations = inside(members->dist, "attestations");
-    bool has_provenance = inside(attestations, "provenance").text;
-    struct npm_value size = inside(members->dist, "unpackedSize");
+    bool has_provenance = inside(listing->attestations, "provenance").text;
+    struct npm_value size = listing->unpacked_size, deprecated = listing->deprecated;
     struct digests digests;
 
-    out->license = license_of(members, arena);
-    npm_facts_scripts(members->scripts, npm_value_is(members->gypfile, "true"), arena, out);
-    if (!out->script_count && npm_value_is(members->has_install_script, "true")) {
+    out->license = license_of(listing, arena);
+    npm_facts_scripts(listing->scripts, npm_value_is(listing->gypfile, "true"), arena, out);
+    if (!out->script_count && npm_value_is(listing->has_install_script, "true")) {
         out->install_scripts = FACT_YES;
         out->scripts = NULL; /* that there are some is all that is said */
     }
-    out->deprecated = members->deprecated.text && !npm_value_is(members->deprecated, "false") &&
-                              !npm_value_is(members->deprecated, "\"\"")
+    out->deprecated = deprecated.text && !npm_value_is(deprecated, "false") &&
+                              !npm_value_is(deprecated, "\"\"")
                           ? FACT_YES
                           : FACT_NO;
     out->provenance = has_provenance ? PROVENANCE_PRESENT : PROVENANCE_NONE;
-    out->trust = trust_of(members, has_provenance);
-    out->publisher = npm_value_text(inside(members->user, "name"), arena);
+    read_publisher(listing->user, has_provenance, arena, out);
     if (size.text && size.length < 16)
         out->size_bytes = strtoll(arena_copy_bytes(arena, size.text, size.length), NULL, 10);
     npm_listing_digests(listing, &digests);
@@ -134,26 +116,21 @@ static enum status add_version(void *context, const struct npm_entry *version,
 {
     struct listing_facts *facts = context;
     struct arena *arena = facts->out->arena;
-    struct members members = {0};
-    struct facts *added;
-    enum status rc;
+    struct facts *added = facts_list_add(facts->out);
 
-    if ((rc = npm_each_member(listing->manifest, listing->manifest_length, see_member, &members,
-                              err)))
-        return rc;
-    added = facts_list_add(facts->out);
+    (void)err;
     added->format = FORMAT_NPM;
     added->name = facts->packument->name;
     added->version = arena_copy(arena, version->key);
     added->file = npm_tarball_name(facts->packument->name, version->key, arena);
     added->published_us = npm_upstream_time(facts->packument, version->key, 0);
-    read_facts(&members, listing, arena, added);
+    read_facts(listing, arena, added);
     if (!facts->upstream) { /* first seen when it was published: nothing of it was there before */
         added->first_seen_us = added->published_us;
         return STATUS_OK;
     }
     added->upstream = facts->upstream->name;
-    if (npm_is_signed(inside(members.dist, "signatures")))
+    if (npm_is_signed(listing->signatures))
         facts->any_is_signed = true; /* verified with the archive, which is what it is about */
     else
         added->signature = SIGNATURE_MISSING;

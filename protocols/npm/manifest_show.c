@@ -75,7 +75,7 @@ static enum status show_dist_member(void *context, const char *key, struct npm_v
         return STATUS_OK;
     }
     put_key(showing, key);
-    if ((rc = npm_each_last_member(value.text, value.length, show_attestation, &inner, err)))
+    if ((rc = npm_each_last_known_member(value.text, value.length, show_attestation, &inner, err)))
         return rc;
     end_object(&inner);
     return STATUS_OK;
@@ -94,7 +94,7 @@ static enum status show_dist(struct showing *showing, struct npm_value dist, str
         if (view->shasum)
             put_text(&inner, "shasum", view->shasum);
     }
-    if ((rc = npm_each_last_member(dist.text, dist.length, show_dist_member, &inner, err)))
+    if ((rc = npm_each_last_known_member(dist.text, dist.length, show_dist_member, &inner, err)))
         return rc;
     end_object(&inner);
     return STATUS_OK;
@@ -121,7 +121,7 @@ static enum status show_publisher(struct showing *showing, struct npm_value user
     if (!is_object(user))
         return STATUS_OK;
     put_key(showing, "_npmUser");
-    if ((rc = npm_each_last_member(user.text, user.length, show_trust, &inner, err)))
+    if ((rc = npm_each_last_known_member(user.text, user.length, show_trust, &inner, err)))
         return rc;
     end_object(&inner);
     return STATUS_OK;
@@ -192,7 +192,7 @@ enum status npm_manifest_show(const char *document, size_t length, const struct 
     struct showing showing = {.view = view, .out = out};
     enum status rc;
 
-    if ((rc = npm_each_last_member(document, length, show_member, &showing, err)))
+    if ((rc = npm_each_last_known_member(document, length, show_member, &showing, err)))
         return rc;
     if (!showing.has_bundle && showing.bundled.text)
         put(&showing, "bundleDependencies", showing.bundled);
@@ -218,5 +218,5 @@ enum status npm_manifest_hoist(const char *document, size_t length, struct strbu
 {
     struct showing showing = {.out = out, .has_members = true};
 
-    return npm_each_last_member(document, length, hoist_member, &showing, err);
+    return npm_each_last_known_member(document, length, hoist_member, &showing, err);
 }

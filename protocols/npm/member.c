@@ -3,6 +3,7 @@
 #include "protocols/npm/manifest.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/json_cursor.h"
+#include "storage/memory/json_object.h"
 #include "storage/memory/strbuf.h"
 
 #include <string.h>
@@ -84,11 +85,61 @@ const char *npm_value_text(struct npm_value value, struct arena *arena)
     struct json_cursor cursor;
     struct strbuf text;
 
-    if (!value.text)
+    if (!value.text || *value.text != '"')
         return NULL;
+    if (value.length <= TEXT_MAX && !memchr(value.text, '\\', value.length))
+        return arena_copy_bytes(arena, value.text + 1, value.length - 2);
     strbuf_init(&text, arena, TEXT_MAX);
     json_cursor_init_text(&cursor, value.text, value.length, NPM_MANIFEST_DEPTH);
     return json_take_string(&cursor, &text, NULL) ? NULL : text.data;
+}
+
+/* The key as text, in buffer; false where it is too long or holds U+0000. */
+static bool take_key(const struct json_member *member, char buffer[KEY_MAX + 1])
+{
+    struct json_cursor cursor;
+    struct strbuf text;
+    bool is_taken;
+
+    if (!member->is_key_escaped) {
+        if (member->key_length > KEY_MAX)
+            return false;
+        memcpy(buffer, member->key, member->key_length);
+        buffer[member->key_length] = '\0';
+        return true;
+    }
+    strbuf_init(&text, NULL, KEY_MAX);
+    json_cursor_init_text(&cursor, member->key - 1, member->key_length + 2, NPM_MANIFEST_DEPTH);
+    is_taken = !json_take_string(&cursor, &text, NULL);
+    if (is_taken)
+        memcpy(buffer, text.data, text.length + 1);
+    strbuf_free(&text);
+    return is_taken;
+}
+
+static bool is_key(const struct json_member *member, const char *key)
+{
+    char decoded[KEY_MAX + 1];
+
+    if (member->is_key_escaped)
+        return take_key(member, decoded) && !strcmp(decoded, key);
+    return !strncmp(member->key, key, member->key_length) && !key[member->key_length];
+}
+
+void npm_value_pick(struct npm_value object, const char *const *keys, size_t count,
+                    struct npm_value *out)
+{
+    struct json_object walk;
+    struct json_member member;
+
+    memset(out, 0, count * sizeof *out);
+    if (!object.text || *object.text != '{')
+        return;
+    json_object_init(&walk, object.text, object.length);
+    while (json_object_next(&walk, &member))
+        for (size_t i = 0; i < count; i++)
+            if (is_key(&member, keys[i]))
+                out[i] = (struct npm_value){member.value, member.value_length};
 }
 
 enum status npm_each_member(const char *text, size_t length, npm_member_visit visit, void *context,
@@ -164,5 +215,42 @@ enum status npm_each_last_member(const char *text, size_t length, npm_member_vis
     for (size_t i = 0; !rc && i < seen.count; i++)
         rc = visit(context, seen.list[i].key, seen.list[i].value, err);
     arena_free(seen.arena);
+    return rc;
+}
+
+enum { MEMBERS_USUAL = 64 };
+
+/* What is repeated, or too much to be compared with all before it, goes the longer way. */
+static bool remember_distinct(struct json_member *seen, size_t *count, const struct json_member *one)
+{
+    if (*count == MEMBERS_USUAL || one->is_key_escaped)
+        return false;
+    for (size_t i = 0; i < *count; i++)
+        if (seen[i].key_length == one->key_length &&
+            !memcmp(seen[i].key, one->key, one->key_length))
+            return false;
+    seen[(*count)++] = *one;
+    return true;
+}
+
+enum status npm_each_last_known_member(const char *text, size_t length, npm_member_visit visit,
+                                       void *context, struct error *err)
+{
+    struct json_member seen[MEMBERS_USUAL], member;
+    struct json_object walk;
+    char key[KEY_MAX + 1];
+    size_t count = 0;
+    enum status rc = STATUS_OK;
+
+    json_object_init(&walk, text, length);
+    while (json_object_next(&walk, &member))
+        if (!remember_distinct(seen, &count, &member))
+            return npm_each_last_member(text, length, visit, context, err);
+    if (walk.is_broken)
+        return fail(err, STATUS_INVALID, "json-invalid", "the JSON ends too early");
+    for (size_t i = 0; !rc && i < count; i++)
+        rc = take_key(&seen[i], key)
+                 ? visit(context, key, (struct npm_value){seen[i].value, seen[i].value_length}, err)
+                 : fail(err, STATUS_INVALID, "json-key", "a key of the JSON is too long");
     return rc;
 }

@@ -5,6 +5,7 @@
 #pragma once
 #include "protocols/npm/entry_table.h"
 #include "protocols/npm/manifest.h"
+#include "protocols/npm/member.h"
 
 struct arena;
 struct reader;
@@ -46,6 +47,8 @@ struct npm_listing {
     size_t manifest_length;
     const char *tarball;                               /* as it came: may be relative */
     const char *integrity, *shasum, *attestations_url; /* NULL: not said */
+    struct npm_value license, has_install_script, scripts, gypfile, deprecated, user;
+    struct npm_value attestations, signatures, unpacked_size; /* of dist */
 };
 /* Bytes of a version that are pinned. */
 struct npm_pinned {

@@ -2,118 +2,13 @@
 #include "config/log.h"
 #include "protocols/npm/member.h"
 #include "protocols/npm/name.h"
-#include "protocols/npm/upstream_packument.h"
+#include "protocols/npm/upstream_cut.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/strbuf.h"
-#include "storage/memory/stream.h"
 
 #include <string.h>
 
-enum { PIECE_SIZE = 8 << 10, RESTRICTED_MAX = 4 << 20 };
-
-/* A walk through the document's bytes, forward only. */
-struct cutting {
-    struct reader *document;
-    uint64_t at; /* of the first byte of what is left of the piece */
-    unsigned char *piece;
-    size_t from, to;
-};
-
-/* Hands on the bytes from start to end: to a sink, to a buffer, or to nobody. */
-static enum status cut(struct cutting *cutting, struct json_range range,
-                       const struct npm_sink *sink, struct strbuf *buffer, struct error *err)
-{
-    while (cutting->at < range.end) {
-        size_t there = cutting->to - cutting->from, taken;
-        bool is_wanted = cutting->at >= range.start;
-        uint64_t until = is_wanted ? range.end : range.start;
-        const unsigned char *bytes;
-        enum status rc;
-
-        if (!there) {
-            cutting->from = cutting->to = 0;
-            if ((rc =
-                     reader_read(cutting->document, cutting->piece, PIECE_SIZE, &cutting->to, err)))
-                return rc;
-            if (!cutting->to)
-                return fail(err, STATUS_BAD_UPSTREAM, "upstream-invalid",
-                            "The upstream's document has become shorter");
-            continue;
-        }
-        bytes = cutting->piece + cutting->from;
-        taken = until - cutting->at < there ? (size_t)(until - cutting->at) : there;
-        cutting->from += taken;
-        cutting->at += taken;
-        if (is_wanted && buffer)
-            strbuf_bytes(buffer, bytes, taken);
-        if (is_wanted && sink && (rc = sink->put(sink->context, bytes, taken, err)))
-            return rc;
-    }
-    return STATUS_OK;
-}
-
-/* What decides whether a version can be shown. */
-struct claims {
-    struct npm_value name, version, dist;
-};
-
-static enum status see_claim(void *context, const char *key, struct npm_value value,
-                             struct error *err)
-{
-    struct claims *claims = context;
-
-    (void)err;
-    if (!strcmp(key, "name"))
-        claims->name = value;
-    else if (!strcmp(key, "version"))
-        claims->version = value;
-    else if (!strcmp(key, "dist"))
-        claims->dist = value;
-    return STATUS_OK;
-}
-
-static enum status see_dist(void *context, const char *key, struct npm_value value,
-                            struct error *err)
-{
-    struct npm_value *const *wanted = context;
-    static const char *const names[] = {"tarball", "integrity", "shasum", "attestations"};
-
-    (void)err;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(key, names[i]))
-            (*wanted)[i] = value;
-    return STATUS_OK;
-}
-
-/* NULL where the manifest can be shown under this version, else why not. */
-static const char *judge(const char *manifest, size_t length, const char *name, const char *version,
-                         struct arena *arena, struct npm_listing *out)
-{
-    struct npm_value dist[4] = {0}, *wanted = dist;
-    struct claims claims = {0};
-    const char *says;
-
-    *out = (struct npm_listing){.manifest = manifest, .manifest_length = length};
-    if (npm_each_member(manifest, length, see_claim, &claims, NULL))
-        return "its manifest is no object";
-    says = npm_value_text(claims.name, arena);
-    if (!says || strcmp(says, name))
-        return "its manifest has another name";
-    says = npm_value_text(claims.version, arena);
-    says = says ? npm_version_clean(says, arena) : NULL;
-    if (!says || strcmp(says, version))
-        return "its manifest has another version";
-    if (!claims.dist.text || *claims.dist.text != '{' ||
-        npm_each_member(claims.dist.text, claims.dist.length, see_dist, &wanted, NULL))
-        return "it has no dist";
-    out->tarball = npm_value_text(dist[0], arena);
-    out->integrity = npm_value_text(dist[1], arena);
-    out->shasum = npm_value_text(dist[2], arena);
-    if (dist[3].text && *dist[3].text == '{')
-        out->attestations_url =
-            npm_value_text(npm_value_get(dist[3].text, dist[3].length, "url"), arena);
-    return out->tarball && *out->tarball ? NULL : "it has no tarball";
-}
+enum { RESTRICTED_MAX = 4 << 20 };
 
 static const char *attestations_url(const struct npm_upstream_view *view, const char *name,
                                     const char *version, struct arena *arena)
@@ -153,7 +48,7 @@ struct writing {
     struct npm_upstream_packument *packument;
     const struct npm_upstream_view *view;
     const struct npm_sink *sink;
-    struct cutting cutting;
+    struct npm_cutting cutting;
     struct arena *scratch; /* of one version */
     struct strbuf manifest, piece, hoisted;
     struct strbuf restricted; /* manifests of versions that are held back */
@@ -194,9 +89,9 @@ static enum status write_version(struct writing *writing, struct npm_entry *vers
 
     arena_reset(writing->scratch);
     strbuf_clear(&writing->manifest);
-    if ((rc = cut(&writing->cutting, version->range, NULL, &writing->manifest, err)))
+    if ((rc = npm_cut(&writing->cutting, version->range, NULL, &writing->manifest, err)))
         return rc;
-    why = judge(writing->manifest.data, writing->manifest.length, name, version->key,
+    why = npm_listing_read(writing->manifest.data, writing->manifest.length, name, version->key,
                 writing->scratch, &listing);
     if (!why) {
         strbuf_text(&writing->piece, writing->shown ? "," : "");
@@ -234,8 +129,8 @@ static enum status keep_restricted(struct writing *writing, const struct npm_ent
     strbuf_clear(&writing->manifest);
     if (!writing->view->restricted || out->length > RESTRICTED_MAX)
         return STATUS_OK;
-    if ((rc = cut(&writing->cutting, version->range, NULL, &writing->manifest, err)) ||
-        judge(writing->manifest.data, writing->manifest.length, writing->packument->name,
+    if ((rc = npm_cut(&writing->cutting, version->range, NULL, &writing->manifest, err)) ||
+        npm_listing_read(writing->manifest.data, writing->manifest.length, writing->packument->name,
               version->key, writing->scratch, &listing))
         return rc;
     if (out->length)
@@ -296,7 +191,7 @@ static enum status write_members(struct writing *writing, struct error *err)
         strbuf_json(&writing->piece, member->key);
         strbuf_char(&writing->piece, ':');
         if (!(rc = flush(writing, err)))
-            rc = cut(&writing->cutting, member->range, writing->sink, NULL, err);
+            rc = npm_cut(&writing->cutting, member->range, writing->sink, NULL, err);
     }
     return rc;
 }
@@ -367,7 +262,7 @@ static enum status write_times(struct writing *writing, struct error *err)
         strbuf_char(piece, ',');
         put_time(piece, version->key,
                  npm_upstream_time(packument, version->key, writing->unknown_us));
-        if (piece->length > PIECE_SIZE)
+        if (piece->length > NPM_PIECE_SIZE)
             rc = flush(writing, err);
     }
     /* Versions that went: their numbers are taken. */
@@ -380,7 +275,7 @@ static enum status write_times(struct writing *writing, struct error *err)
             continue;
         strbuf_char(piece, ',');
         put_time(piece, time->key, time->time_us);
-        if (piece->length > PIECE_SIZE)
+        if (piece->length > NPM_PIECE_SIZE)
             rc = flush(writing, err);
     }
     strbuf_char(piece, '}');
@@ -472,7 +367,7 @@ enum status npm_upstream_show(struct npm_upstream_packument *packument, struct r
                               const struct npm_upstream_view *view, const struct npm_sink *sink,
                               int64_t *modified_us, struct error *err)
 {
-    unsigned char piece[PIECE_SIZE];
+    unsigned char piece[NPM_PIECE_SIZE];
     struct writing writing = {
         .packument = packument,
         .view = view,
@@ -511,23 +406,6 @@ enum status npm_upstream_show(struct npm_upstream_packument *packument, struct r
     return rc;
 }
 
-enum status npm_upstream_take(const struct npm_upstream_packument *packument,
-                              const struct npm_entry *version, struct reader *document,
-                              struct arena *arena, struct npm_listing *out, struct error *err)
-{
-    unsigned char piece[PIECE_SIZE];
-    struct cutting cutting = {.document = document, .piece = piece};
-    struct strbuf manifest;
-    enum status rc;
-
-    strbuf_init(&manifest, arena, NPM_MANIFEST_MAX);
-    if ((rc = cut(&cutting, version->range, NULL, &manifest, err)))
-        return rc;
-    if (judge(manifest.data, manifest.length, packument->name, version->key, arena, out))
-        return fail(err, STATUS_NOT_FOUND, "", "version not found: %.256s", version->key);
-    return STATUS_OK;
-}
-
 enum status npm_upstream_show_version(const struct npm_upstream_packument *packument,
                                       const struct npm_entry *version,
                                       const struct npm_listing *listing,
@@ -541,68 +419,3 @@ enum status npm_upstream_show_version(const struct npm_upstream_packument *packu
     return rc;
 }
 
-enum status
-npm_upstream_each(const struct npm_upstream_packument *packument, struct reader *document,
-                  enum status (*visit)(void *context, const struct npm_entry *version,
-                                       const struct npm_listing *listing, struct error *err),
-                  void *context, struct error *err)
-{
-    unsigned char piece[PIECE_SIZE];
-    struct cutting cutting = {.document = document, .piece = piece};
-    struct arena *arena = arena_new();
-    struct strbuf manifest;
-    enum status rc = STATUS_OK;
-
-    strbuf_init(&manifest, NULL, NPM_MANIFEST_MAX);
-    for (size_t i = 0; !rc && i < packument->versions.count; i++) {
-        const struct npm_entry *version = &packument->versions.list[i];
-        struct npm_listing listing;
-
-        if (version->is_gone)
-            continue;
-        arena_reset(arena);
-        strbuf_clear(&manifest);
-        if (!(rc = cut(&cutting, version->range, NULL, &manifest, err)) &&
-            !judge(manifest.data, manifest.length, packument->name, version->key, arena, &listing))
-            rc = visit(context, version, &listing, err);
-    }
-    strbuf_free(&manifest);
-    arena_free(arena);
-    return rc;
-}
-
-/* Whether the URL's path ends with this segment. */
-static bool is_file_of(const char *url, const char *file)
-{
-    size_t length = strcspn(url, "?#"), file_length = strlen(file);
-
-    return length > file_length && url[length - file_length - 1] == '/' &&
-           !memcmp(url + length - file_length, file, file_length);
-}
-
-struct file_search {
-    const char *file;
-    const struct npm_entry *found;
-};
-
-static enum status match_file(void *context, const struct npm_entry *version,
-                              const struct npm_listing *listing, struct error *err)
-{
-    struct file_search *search = context;
-
-    (void)err;
-    if (!search->found && is_file_of(listing->tarball, search->file))
-        search->found = version;
-    return STATUS_OK;
-}
-
-enum status npm_upstream_find_file(const struct npm_upstream_packument *packument,
-                                   struct reader *document, const char *file,
-                                   const struct npm_entry **out, struct error *err)
-{
-    struct file_search search = {.file = file};
-    enum status rc = npm_upstream_each(packument, document, match_file, &search, err);
-
-    *out = search.found;
-    return rc;
-}

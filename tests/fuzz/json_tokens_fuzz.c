@@ -1,6 +1,7 @@
 /* The tokenizer against itself (whole and cut small) and against jansson (what one takes, the other
  * takes), and the cursor, which must survive whatever the tokenizer does. */
 #include "storage/memory/json_cursor.h"
+#include "storage/memory/json_object.h"
 #include "storage/memory/strbuf.h"
 #include "storage/memory/stream.h"
 
@@ -86,6 +87,39 @@ static void compare_copy(const uint8_t *data, size_t size)
     strbuf_free(&copy);
 }
 
+/* What is valid is walked alike by both; what is not is walked without leaving it. */
+static void compare_object(const uint8_t *data, size_t size, enum status whole)
+{
+    const char *text = (const char *)data;
+    struct json_object object;
+    struct json_member member;
+    struct json_cursor cursor;
+    struct strbuf key;
+
+    json_object_init(&object, text, size);
+    json_cursor_init_text(&cursor, text, size, JSON_DEPTH_MAX);
+    strbuf_init(&key, NULL, size);
+    if (!whole)
+        whole = json_enter(&cursor, TOKEN_OBJECT, NULL);
+    while (json_object_next(&object, &member)) {
+        require(member.key > text && member.key + member.key_length < member.value &&
+                    member.value + member.value_length <= text + size && member.value_length,
+                "a known member is outside");
+        if (whole || (whole = json_next_key(&cursor, &key, NULL)))
+            continue; /* a key with U+0000 is none for the cursor */
+        require(cursor.kind == TOKEN_KEY && cursor.range.start + 1 == (size_t)(member.key - text) &&
+                    cursor.range.end - 1 == (size_t)(member.key + member.key_length - text),
+                "a known key is another");
+        require(!json_skip_value(&cursor, NULL) &&
+                    cursor.range.start == (size_t)(member.value - text) &&
+                    cursor.range.end == (size_t)(member.value + member.value_length - text),
+                "a known value is another");
+    }
+    if (!whole && !json_next_key(&cursor, &key, NULL))
+        require(!object.is_broken && cursor.kind == TOKEN_OBJECT_END, "a known member is missing");
+    strbuf_free(&key);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct error whole_error = {0}, cut_error = {0};
@@ -103,6 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     compare_with_jansson(data, size, whole, &whole_error);
     compare_copy(data, size);
+    compare_object(data, size, whole);
     if (!json_find_member((const char *)data, size, "a", &range, &cut_error))
         require(range.start < range.end && range.end <= size, "a member is outside");
     return 0;
