@@ -27,7 +27,15 @@ static const size_t RENDER_MAX = (size_t)1 << 30;
 struct kept {
     struct document document; /* first, so that a document is its kept */
     atomic_uint references;
+    struct document_value value;
     char etag[2 * ETAG_BYTES + 3];
+};
+
+/* How one is made: a text, or a value. */
+struct making {
+    document_render render;
+    document_make make;
+    void *context;
 };
 
 /* One key's place: being rendered (document NULL) or rendered. Whoever renders it and whoever waits
@@ -178,15 +186,18 @@ void document_release(const struct document *document)
         return;
     free((void *)(uintptr_t)kept->document.plain);
     free((void *)(uintptr_t)kept->document.gzip);
+    if (kept->value.free)
+        kept->value.free(kept->value.value);
     free(kept);
 }
 
 static size_t cost(const struct entry *entry)
 {
     const struct document *document = entry->document;
+    const struct kept *kept = (const struct kept *)(uintptr_t)document;
 
     return sizeof *entry + strlen(entry->name) + sizeof(struct kept) + document->gzip_length +
-           (document->plain ? document->plain_length : 0);
+           (document->plain ? document->plain_length : 0) + kept->value.size;
 }
 
 struct document_cache *document_cache_new(size_t max_bytes)
@@ -334,8 +345,24 @@ static void make_room(struct document_cache *cache)
     }
 }
 
-static enum status render_now(struct document_cache *cache, document_render render, void *context,
-                              const struct document **out, struct error *err)
+static enum status make_value(const struct making *making, const struct document **out,
+                              struct error *err)
+{
+    struct kept *kept = or_abort(calloc(1, sizeof *kept));
+    enum status rc;
+
+    atomic_init(&kept->references, 1);
+    if ((rc = making->make(making->context, &kept->value, err))) {
+        free(kept);
+        return rc;
+    }
+    kept->document.value = kept->value.value;
+    *out = &kept->document;
+    return STATUS_OK;
+}
+
+static enum status render_now(const struct making *making, const struct document **out,
+                              struct error *err)
 {
     struct stream stream = {0};
     struct strbuf text;
@@ -344,10 +371,9 @@ static enum status render_now(struct document_cache *cache, document_render rend
     char *bytes;
     enum status rc;
 
-    atomic_fetch_add(&cache->renders, 1);
     strbuf_init(&text, NULL, RENDER_MAX);
     strbuf_drain(&text, STREAM_FROM, drain, &stream);
-    if (!(rc = render(context, &text, &modified_us, err)) &&
+    if (!(rc = making->render(making->context, &text, &modified_us, err)) &&
         (strbuf_failed(&text) || stream.length > RENDER_MAX))
         rc = fail(err, STATUS_INTERNAL, "", "a document passes %zu bytes", RENDER_MAX);
     if (rc) {
@@ -383,14 +409,16 @@ static void keep(struct document_cache *cache, struct shard *shard, struct entry
 
 /* Renders an entry that this thread has linked; comes and goes with the lock held. */
 static void render_entry(struct document_cache *cache, struct shard *shard, struct entry *entry,
-                         document_render render, void *context)
+                         const struct making *making)
 {
     const struct document *document = NULL;
     struct error error = {0};
     enum status rc;
 
     pthread_mutex_unlock(&shard->lock);
-    rc = render_now(cache, render, context, &document, &error);
+    atomic_fetch_add(&cache->renders, 1);
+    rc = making->make ? make_value(making, &document, &error)
+                      : render_now(making, &document, &error);
     pthread_mutex_lock(&shard->lock);
     entry->document = document;
     entry->status = rc;
@@ -413,9 +441,8 @@ static enum status take(struct entry *entry, const struct document **out, struct
     return rc;
 }
 
-enum status document_cache_get(struct document_cache *cache, const struct document_key *key,
-                               document_render render, void *context, const struct document **out,
-                               struct error *err)
+static enum status get(struct document_cache *cache, const struct document_key *key,
+                       const struct making *making, const struct document **out, struct error *err)
 {
     uint64_t sum = hash(cache, key->repository_id, key->name);
     struct shard *shard = shard_of(cache, sum);
@@ -438,7 +465,7 @@ enum status document_cache_get(struct document_cache *cache, const struct docume
     } else {
         atomic_fetch_add_explicit(&cache->misses, 1, memory_order_relaxed);
         entry = link_entry(bucket, key);
-        render_entry(cache, shard, entry, render, context);
+        render_entry(cache, shard, entry, making);
         renders = true;
     }
     rc = take(entry, out, err);
@@ -446,6 +473,24 @@ enum status document_cache_get(struct document_cache *cache, const struct docume
     if (renders)
         make_room(cache);
     return rc;
+}
+
+enum status document_cache_get(struct document_cache *cache, const struct document_key *key,
+                               document_render render, void *context, const struct document **out,
+                               struct error *err)
+{
+    const struct making making = {.render = render, .context = context};
+
+    return get(cache, key, &making, out, err);
+}
+
+enum status document_cache_get_value(struct document_cache *cache, const struct document_key *key,
+                                     document_make how, void *context,
+                                     const struct document **out, struct error *err)
+{
+    const struct making making = {.make = how, .context = context};
+
+    return get(cache, key, &making, out, err);
 }
 
 bool document_cache_has(struct document_cache *cache, const struct document_key *key)

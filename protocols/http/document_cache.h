@@ -20,6 +20,7 @@ struct document {
     _Atomic int64_t fresh_until_us; /* of what came from an upstream; 0: exact, until it is forgotten */
     _Atomic int64_t ends_us; /* when it is wrong by itself, as at the end of a cooldown; 0: never */
     void *_Atomic tally; /* of whoever counts its hits; NULL: nobody */
+    const void *value; /* of document_cache_get_value(); NULL in all that is sent */
 };
 
 struct document_key {
@@ -43,6 +44,8 @@ enum document_kind {
     DOCUMENT_NPM_VERDICTS, /* what policy says of the package's files; see verdicts.h */
     DOCUMENT_PYPI_VERDICTS,
     DOCUMENT_NPM_FULL_FOR_WRITING, /* with what policy holds back */
+    DOCUMENT_NPM_FACTS, /* what verdicts are about, of the repository where the package lives */
+    DOCUMENT_PYPI_FACTS,
 };
 
 struct document_cache *document_cache_new(size_t max_bytes);
@@ -60,6 +63,18 @@ enum status document_cache_get(struct document_cache *cache, const struct docume
                                document_render render, void *context,
                                const struct document **out, struct error *err);
 void document_release(const struct document *document);
+
+/* What is kept beside documents and never sent, such as what policy says of a package. */
+struct document_value {
+    const void *value;
+    size_t size; /* what it costs */
+    void (*free)(const void *value);
+};
+typedef enum status (*document_make)(void *context, struct document_value *out, struct error *err);
+/* The same for such a value: document->value. */
+enum status document_cache_get_value(struct document_cache *cache, const struct document_key *key,
+                                     document_make make, void *context,
+                                     const struct document **out, struct error *err);
 /* Whether it is there, or being rendered. */
 bool document_cache_has(struct document_cache *cache, const struct document_key *key);
 /* Moves the time on until which it may be served without asking its upstream again. */

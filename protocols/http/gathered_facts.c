@@ -27,21 +27,28 @@ static int compare_births(const void *a, const void *b)
     return strcmp((*one)->file, (*other)->file);
 }
 
-static struct facts **in_order(struct gathered_facts *gathered,
+static struct facts **in_order(const struct gathered_facts *gathered,
                                int (*compare)(const void *, const void *))
 {
     struct facts **list = arena_array(gathered->arena, gathered->facts.count + 1, sizeof *list);
 
     for (size_t i = 0; i < gathered->facts.count; i++)
         list[i] = &gathered->facts.list[i];
-    qsort(list, gathered->facts.count, sizeof *list, compare);
+    for (size_t i = 1; i < gathered->facts.count; i++)
+        if (compare(&list[i - 1], &list[i]) > 0) {
+            qsort(list, gathered->facts.count, sizeof *list, compare);
+            break;
+        }
     return list;
 }
 
-static struct facts *find_facts(const struct gathered_facts *gathered, const char *file)
+/* Most packages have nothing that is looked for. */
+static struct facts *find_facts(struct gathered_facts *gathered, const char *file)
 {
     struct facts wanted = {.file = file}, *key = &wanted, **found;
 
+    if (!gathered->by_file)
+        gathered->by_file = in_order(gathered, compare_files);
     found = bsearch(&key, gathered->by_file, gathered->facts.count, sizeof key, compare_files);
     return found ? *found : NULL;
 }
@@ -268,13 +275,13 @@ static enum status gather(struct gathered_facts *gathered, const struct mirror_d
     if ((rc = subject->how->list(gathered->req, subject->upstream, document, subject->name, read,
                                  &gathered->facts, err)))
         return rc;
-    gathered->by_file = in_order(gathered, compare_files);
     if ((rc = catalog_walk_pins(catalog, org_id, format, gathered->name_fold, add_pin, gathered,
                                 err)))
         return rc;
     for (size_t i = 0; i < gathered->unlisted.count; i++)
         *facts_list_add(&gathered->facts) = gathered->unlisted.list[i];
-    gathered->by_file = in_order(gathered, compare_files);
+    if (gathered->unlisted.count)
+        gathered->by_file = NULL; /* they have moved */
     for (size_t i = 0; i < gathered->doubt_count; i++)
         clear_doubt(gathered, &gathered->doubts[i]);
     if ((rc = catalog_walk_listed(catalog, subject->upstream, subject->name_norm, add_listed,
@@ -286,25 +293,17 @@ static enum status gather(struct gathered_facts *gathered, const struct mirror_d
 
 /* Of what is published here the rows are the listing: nothing of it came later, or from elsewhere.
  */
-enum status facts_gather(struct gathered_facts *gathered, struct error *err)
+enum status facts_gather(struct gathered_facts *gathered, const struct mirror_document *document,
+                         struct error *err)
 {
     const struct verdict_subject *subject = gathered->subject;
-    struct request *req = gathered->req;
-    const struct mirror_document *document;
-    enum status rc;
 
-    if (!subject->upstream)
-        return subject->how->list_local(req, subject->repository, subject->name, &gathered->facts,
-                                        err);
-    if ((rc = mirror_get_document(req->service->mirror, subject->upstream, subject->name,
-                                  subject->name_norm, &document, err)))
-        return rc;
-    rc = gather(gathered, document, err);
-    mirror_release_document(document);
-    return rc;
+    return document ? gather(gathered, document, err)
+                    : subject->how->list_local(gathered->req, subject->repository, subject->name,
+                                               &gathered->facts, err);
 }
 
-struct facts **facts_by_birth(struct gathered_facts *gathered)
+struct facts **facts_by_birth(const struct gathered_facts *gathered)
 {
     return in_order(gathered, compare_births);
 }

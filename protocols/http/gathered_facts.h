@@ -18,7 +18,7 @@ struct gathered_facts {
     struct arena *arena;               /* of all that is found */
     struct facts_list facts;
     struct facts_list unlisted; /* kept files that the listing names no more; in facts, too */
-    struct facts **by_file;     /* in order of file */
+    struct facts **by_file;     /* in order of file, once one was looked for */
     struct doubt *doubts;       /* what is listed of pinned bytes, and not known of them */
     size_t doubt_count, doubt_capacity;
 };
@@ -27,11 +27,12 @@ struct gathered_facts {
 void facts_set_digests(struct facts *facts, const struct digests *digests, struct arena *arena);
 /* All that are known of bytes that are here. */
 void facts_set_all_digests(struct facts *facts, const struct digests *digests, struct arena *arena);
-/* Fills facts from rows, and for what lives at an upstream from its document; what stands above them
- * is the caller's. */
-enum status facts_gather(struct gathered_facts *gathered, struct error *err);
+/* Fills facts from rows, and for what lives at an upstream from its document, which is NULL for what is
+ * published here; what stands above them is the caller's. */
+enum status facts_gather(struct gathered_facts *gathered, const struct mirror_document *document,
+                         struct error *err);
 /* In the order in which they were published. */
-struct facts **facts_by_birth(struct gathered_facts *gathered);
+struct facts **facts_by_birth(const struct gathered_facts *gathered);
 /* What an archive says, in its stored form, wins over what is said of it. */
 enum status facts_merge_archive(struct facts *facts, const char *text, struct arena *arena,
                                 struct error *err);

@@ -4,8 +4,6 @@
 #include "storage/catalog/home_map.h"
 #include "storage/memory/arena.h"
 
-#include <string.h>
-
 enum status verdict_explain(struct request *req, const struct verdict_subject *subject,
                             void (*visit)(void *context, const struct facts *facts,
                                           const struct verdict *verdict, int64_t revision),
@@ -22,12 +20,10 @@ enum status verdict_explain(struct request *req, const struct verdict_subject *s
         goto done;
     for (size_t i = 0; homes->policy && i < verdicts.count; i++) {
         const struct file_verdict *file = &verdicts.list[i];
+        const struct facts facts = file_verdict_facts(file);
         struct verdict verdict;
-        struct facts facts;
 
         arena_reset(scratch);
-        if ((rc = facts_read(file->facts, strlen(file->facts), scratch, &facts, err)))
-            goto done;
         verdict_take(homes->policy, req->repository->name, &facts, homes->exceptions,
                      homes->exception_count, now_us, scratch, &verdict);
         visit(context, &facts, &verdict, homes->policy_revision);

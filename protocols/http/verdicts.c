@@ -3,21 +3,22 @@
 #include "config/clock.h"
 #include "protocols/http/document_cache.h"
 #include "protocols/http/gathered_facts.h"
+#include "protocols/http/package_facts.h"
 #include "protocols/http/response.h"
 #include "storage/catalog/fetch_count.h"
 #include "storage/catalog/hold.h"
 #include "storage/catalog/home_map.h"
 #include "storage/catalog/listed.h"
 #include "storage/memory/arena.h"
-#include "storage/memory/gzip.h"
+#include "storage/memory/packing.h"
 #include "storage/memory/strbuf.h"
 #include "storage/mirror/mirror.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SENTENCE_MAX = 256, FIELDS = 8, HISTORY_DAYS = 30 };
+enum { SENTENCE_MAX = 256, RULES_MAX = 64 << 10, HISTORY_DAYS = 30 };
 
 #define DAY_US (INT64_C(86400) * 1000000)
 
@@ -72,20 +73,22 @@ enum status policy_is_about(struct request *req, const struct verdict_subject *s
 
 /* Verdicts in the making, of one package. */
 struct taking {
-    struct gathered_facts gathered;
+    struct request *req;
+    const struct verdict_subject *subject;
+    const char *name_fold;
+    const struct read_document *known; /* NULL: nothing is read yet */
     const struct org_homes *homes;
     int64_t now_us, changes_us;
     size_t blocked;
-    struct strbuf lines;
+    struct arena *arena; /* until they are kept */
+    struct file_verdict *list;
 };
 
-/* A sentence goes into a line of its own. */
-static void put_field(struct strbuf *out, const char *text)
-{
-    for (; text && *text; text++)
-        strbuf_char(out, *text == '\t' || *text == '\n' ? ' ' : *text);
-    strbuf_char(out, '\t');
-}
+/* As they are kept: in one block, with the facts that they are about. */
+struct kept_verdicts {
+    struct package_verdicts shown;
+    const struct document *facts;
+};
 
 static void put_rules(struct strbuf *out, const struct verdict *verdict)
 {
@@ -96,49 +99,56 @@ static void put_rules(struct strbuf *out, const struct verdict *verdict)
     }
 }
 
-static void note_hold(struct taking *taking, const struct facts *facts,
-                      const struct verdict *verdict, const char *rules)
+static void note_hold(struct taking *taking, const struct file_verdict *verdict)
 {
-    const struct repository *asking = taking->gathered.req->repository;
+    const struct repository *asking = taking->req->repository;
     const struct hold hold = {
         .org_id = asking->org_id,
         .repository_id = asking->id,
-        .format = facts->format,
-        .name_fold = taking->gathered.name_fold,
-        .name = taking->gathered.subject->name,
-        .version = facts->version,
+        .format = taking->subject->how->format,
+        .name_fold = taking->name_fold,
+        .name = taking->subject->name,
+        .version = verdict->version,
         .verdict = verdict->action,
-        .rules = rules,
+        .rules = verdict->rules,
         .until_us = verdict->opens_us,
     };
 
-    catalog_note_hold(taking->gathered.req->service->catalog, &hold);
+    catalog_note_hold(taking->req->service->catalog, &hold);
 }
 
-static void put_verdict(struct taking *taking, const struct facts *facts,
-                        const struct verdict *verdict)
+static void say(struct taking *taking, const struct verdict *verdict, struct file_verdict *out)
 {
-    bool is_blocked = !verdict_lets_through(verdict);
-    struct strbuf rules, sentence, *out = &taking->lines;
+    struct strbuf rules, sentence;
 
-    strbuf_init(&rules, taking->gathered.arena, 64 << 10);
-    strbuf_init(&sentence, taking->gathered.arena, SENTENCE_MAX);
+    strbuf_init(&rules, taking->arena, RULES_MAX);
+    strbuf_init(&sentence, taking->arena, SENTENCE_MAX);
     put_rules(&rules, verdict);
     verdict_sentence(verdict, &sentence);
-    put_field(out, facts->file);
-    put_field(out, facts->version);
-    put_field(out, verdict_word(verdict->action));
-    put_field(out, is_blocked ? "blocked" : "passes");
-    strbuf_format(out, "%" PRId64 "\t", verdict->opens_us);
-    put_field(out, rules.length ? rules.data : "");
-    put_field(out, sentence.length ? sentence.data : "");
-    facts_write(facts, out);
-    strbuf_char(out, '\n');
-    taking->blocked += is_blocked;
+    out->rules = rules.data;
+    out->sentence = sentence.data;
+    note_hold(taking, out);
+}
+
+static void put_verdict(struct taking *taking, const struct facts *facts, enum fact has_new_scripts,
+                        const struct verdict *verdict, struct file_verdict *out)
+{
+    *out = (struct file_verdict){
+        .file = facts->file,
+        .version = facts->version,
+        .action = verdict->action,
+        .is_blocked = !verdict_lets_through(verdict),
+        .opens_us = verdict->opens_us,
+        .rules = "",
+        .sentence = "",
+        .facts = facts,
+        .new_install_scripts = has_new_scripts,
+    };
+    taking->blocked += out->is_blocked;
     if (verdict->changes_us < taking->changes_us)
         taking->changes_us = verdict->changes_us;
     if (verdict->action != VERDICT_ALLOW)
-        note_hold(taking, facts, verdict, rules.data);
+        say(taking, verdict, out);
 }
 
 /* What a package did long before anybody here asked for it is how it is: without this, one that has
@@ -153,52 +163,134 @@ static bool was_there_long(const struct facts *facts, int64_t now_us)
 }
 
 /* In the order in which they were published, for some facts are about what was before. */
-static void take_all(struct taking *taking)
+static void take_all(struct taking *taking, const struct package_facts *all)
 {
-    struct facts **order = facts_by_birth(&taking->gathered);
-    struct facts_history history = {0};
     const struct facts *before = NULL;
     struct arena *scratch = arena_new();
 
-    for (size_t i = 0; i < taking->gathered.facts.count; i++) {
-        struct facts *facts = order[i];
+    taking->list = arena_array(taking->arena, all->count + 1, sizeof *taking->list);
+    for (size_t i = 0; i < all->count; i++) {
+        struct facts facts = all->list[i];
         struct verdict verdict;
 
         arena_reset(scratch);
-        facts_compare_history(facts, &history);
-        facts_compare_scripts(facts, before);
-        verdict_take(taking->homes->policy, taking->gathered.req->repository->name, facts,
+        facts_compare_scripts(&facts, before);
+        verdict_take(taking->homes->policy, taking->req->repository->name, &facts,
                      taking->homes->exceptions, taking->homes->exception_count, taking->now_us,
                      scratch, &verdict);
-        put_verdict(taking, facts, &verdict);
-        if (verdict.action == VERDICT_ALLOW || was_there_long(facts, taking->now_us))
-            before = facts;
-        facts_history_add(&history, facts);
+        put_verdict(taking, &all->list[i], facts.new_install_scripts, &verdict, &taking->list[i]);
+        if (verdict.action == VERDICT_ALLOW || was_there_long(&facts, taking->now_us))
+            before = &all->list[i];
     }
     arena_free(scratch);
 }
 
-static enum status render(void *context, struct strbuf *out, int64_t *modified_us,
-                          struct error *err)
+/* FNV-1a, with the one thing about the block that nobody outside knows. */
+static size_t first_slot(const struct package_verdicts *verdicts, const char *file)
+{
+    uint32_t hash = 2166136261u ^ (uint32_t)((uintptr_t)verdicts->slots >> 4);
+
+    for (; *file; file++)
+        hash = (hash ^ (unsigned char)*file) * 16777619u;
+    return (hash ^ hash >> 15) & (verdicts->slot_count - 1);
+}
+
+static void fill_slots(const struct package_verdicts *verdicts, uint32_t *slots)
+{
+    for (size_t i = 0; i < verdicts->count; i++) {
+        size_t at = first_slot(verdicts, verdicts->list[i].file);
+
+        while (slots[at])
+            at = (at + 1) & (verdicts->slot_count - 1);
+        slots[at] = (uint32_t)i + 1;
+    }
+}
+
+/* The texts of one verdict, which is often that of the one before. */
+static void pack_verdict(struct packing *texts, const struct file_verdict *from, size_t i,
+                         const struct file_verdict *packed, struct file_verdict *out)
+{
+    static const struct file_verdict none = {.rules = "", .sentence = ""};
+    const struct file_verdict *before = i ? &from[i - 1] : &none;
+    const struct file_verdict *before_packed = i && packed ? &packed[i - 1] : before;
+
+    *out = from[i];
+    out->rules = pack_text(texts, out->rules, before->rules, before_packed->rules);
+    out->sentence = pack_text(texts, out->sentence, before->sentence, before_packed->sentence);
+}
+
+static size_t slots_for(size_t count)
+{
+    size_t slots = 4;
+
+    while (slots < 2 * count)
+        slots *= 2;
+    return slots;
+}
+
+static size_t keep_all(const struct taking *taking, const struct document *facts_document,
+                       struct kept_verdicts **out)
+{
+    const struct package_facts *facts = facts_document->value;
+    size_t slot_count = slots_for(facts->count);
+    size_t slots_at = sizeof(struct kept_verdicts) + facts->count * sizeof(struct file_verdict);
+    size_t texts_at = slots_at + slot_count * sizeof(uint32_t);
+    struct packing counting = {0}, filling = {0};
+    struct file_verdict one, *list;
+    char *block;
+
+    for (size_t i = 0; i < facts->count; i++)
+        pack_verdict(&counting, taking->list, i, NULL, &one);
+    if (!(block = calloc(1, texts_at + counting.size))) {
+        fputs("packhouse: out of memory\n", stderr);
+        abort();
+    }
+    list = (struct file_verdict *)(block + sizeof(struct kept_verdicts));
+    filling.at = block + texts_at;
+    for (size_t i = 0; i < facts->count; i++)
+        pack_verdict(&filling, taking->list, i, list, &list[i]);
+    *out = (struct kept_verdicts *)block;
+    **out = (struct kept_verdicts){
+        .facts = facts_document,
+        .shown = {.list = list,
+                  .count = facts->count,
+                  .blocked = taking->blocked,
+                  .changes_us = taking->changes_us == INT64_MAX ? 0 : taking->changes_us,
+                  .slots = (uint32_t *)(block + slots_at),
+                  .slot_count = slot_count},
+    };
+    fill_slots(&(*out)->shown, (uint32_t *)(block + slots_at));
+    return texts_at + counting.size;
+}
+
+static void free_verdicts(const void *value)
+{
+    const struct kept_verdicts *kept = value;
+
+    document_release(kept->facts);
+    free((void *)(uintptr_t)kept);
+}
+
+static enum status take(void *context, struct document_value *out, struct error *err)
 {
     struct taking *taking = context;
+    const struct document *facts;
+    struct kept_verdicts *kept;
     enum status rc;
 
-    (void)modified_us;
-    taking->gathered.arena = arena_new();
-    taking->gathered.facts.arena = taking->gathered.unlisted.arena = taking->gathered.arena;
+    if ((rc = package_facts_get(taking->req, taking->subject, taking->name_fold, taking->known,
+                                &facts, err)))
+        return rc;
     taking->now_us = clock_now_us();
     taking->changes_us = INT64_MAX;
-    strbuf_init(&taking->lines, NULL, SIZE_MAX / 2);
-    if (!(rc = facts_gather(&taking->gathered, err))) {
-        take_all(taking);
-        strbuf_format(out, "%" PRId64 "\t%zu\t%zu\n", taking->changes_us,
-                      taking->gathered.facts.count, taking->blocked);
-        strbuf_bytes(out, taking->lines.data, taking->lines.length);
-    }
-    strbuf_free(&taking->lines);
-    arena_free(taking->gathered.arena);
-    return rc;
+    taking->blocked = 0;
+    taking->arena = arena_new();
+    take_all(taking, facts->value);
+    out->size = keep_all(taking, facts, &kept);
+    out->value = kept;
+    out->free = free_verdicts;
+    arena_free(taking->arena);
+    return STATUS_OK;
 }
 
 static struct document_key key_of(struct request *req, const struct verdict_subject *subject)
@@ -211,104 +303,42 @@ static struct document_key key_of(struct request *req, const struct verdict_subj
     };
 }
 
-/* The verdicts as text; NULL, and success, where policy is not about the package. */
-static enum status get_text(struct request *req, const struct verdict_subject *subject,
+static int64_t end_of(const struct document *document)
+{
+    return ((const struct kept_verdicts *)document->value)->shown.changes_us;
+}
+
+/* NULL, and success, where policy is not about the package. */
+static enum status get_kept(struct request *req, const struct verdict_subject *subject,
                             const struct read_document *known, const struct document **out,
                             struct error *err)
 {
-    struct taking taking = {
-        .gathered = {.req = req, .subject = subject, .known = known}
-    };
+    struct taking taking = {.req = req, .subject = subject, .known = known};
     struct document_cache *cache = req->service->documents;
     struct document_key key = key_of(req, subject);
     enum status rc;
 
     *out = NULL;
-    if (!owner_fold_name(subject->how->format, subject->name_norm, req->arena,
-                         &taking.gathered.name_fold))
+    if (!owner_fold_name(subject->how->format, subject->name_norm, req->arena, &taking.name_fold))
         return fail(err, STATUS_NOT_FOUND, "", "no package has such a name");
     if ((rc = home_map_get(req->service->catalog, req->repository->org_id, &taking.homes, err)))
         return rc;
     if (is_about(taking.homes->policy, subject) &&
-        !(rc = document_cache_get(cache, &key, render, &taking, out, err)) &&
+        !(rc = document_cache_get_value(cache, &key, take, &taking, out, err)) &&
         document_has_ended(*out)) {
         document_cache_drop(cache, &key, *out);
         document_release(*out);
-        taking.changes_us = 0;
-        rc = document_cache_get(cache, &key, render, &taking, out, err);
+        rc = document_cache_get_value(cache, &key, take, &taking, out, err);
     }
-    if (!rc && taking.changes_us && taking.changes_us != INT64_MAX)
-        document_set_end(*out, taking.changes_us);
+    if (!rc && *out)
+        document_set_end(*out, end_of(*out));
     org_homes_release(taking.homes);
     return rc;
 }
 
-/* The document's text, with an end; the caller frees *heap. */
-static enum status plain_text(const struct document *document, const char **text, char **heap,
-                              struct error *err)
+static void release(void *document)
 {
-    enum status rc;
-
-    *heap = NULL;
-    if ((*text = document->plain))
-        return STATUS_OK;
-    if (!(*heap = malloc(document->plain_length + 1)))
-        return fail(err, STATUS_INTERNAL, "", "out of memory");
-    if ((rc = gzip_expand(document->gzip, document->gzip_length, *heap, document->plain_length,
-                          err))) {
-        free(*heap);
-        return rc;
-    }
-    (*heap)[document->plain_length] = '\0';
-    *text = *heap;
-    return STATUS_OK;
-}
-
-/* Reads a line, in the arena, and goes behind it. */
-static struct file_verdict read_line(const char **at, struct arena *arena)
-{
-    size_t length = strcspn(*at, "\n");
-    char *line = arena_copy_bytes(arena, *at, length), *fields[FIELDS], *rest = line;
-
-    for (size_t i = 0; i < FIELDS; i++)
-        fields[i] = strsep(&rest, "\t");
-    *at += length + ((*at)[length] == '\n');
-    return (struct file_verdict){
-        .file = fields[0],
-        .version = fields[1],
-        .action = !strcmp(fields[2], "deny")   ? VERDICT_DENY
-                  : !strcmp(fields[2], "hold") ? VERDICT_HOLD
-                                               : VERDICT_ALLOW,
-        .is_blocked = !strcmp(fields[3], "blocked"),
-        .opens_us = strtoll(fields[4], NULL, 10),
-        .rules = fields[5],
-        .sentence = fields[6],
-        .facts = fields[7],
-    };
-}
-
-static int compare_verdicts(const void *a, const void *b)
-{
-    const struct file_verdict *const *one = a, *const *other = b;
-
-    return strcmp((*one)->file, (*other)->file);
-}
-
-static void read_lines(const char *text, struct arena *arena, struct package_verdicts *out)
-{
-    size_t count = 0;
-
-    sscanf(text, "%" SCNd64 "\t%zu\t%zu", &out->changes_us, &count, &out->blocked);
-    if (out->changes_us == INT64_MAX)
-        out->changes_us = 0;
-    text += strcspn(text, "\n") + 1;
-    out->list = arena_array(arena, count + 1, sizeof *out->list);
-    out->by_file = arena_array(arena, count + 1, sizeof *out->by_file);
-    for (; out->count < count; out->count++) {
-        out->list[out->count] = read_line(&text, arena);
-        out->by_file[out->count] = &out->list[out->count];
-    }
-    qsort(out->by_file, count, sizeof *out->by_file, compare_verdicts);
+    document_release(document);
 }
 
 enum status package_verdicts_get(struct request *req, const struct verdict_subject *subject,
@@ -316,27 +346,33 @@ enum status package_verdicts_get(struct request *req, const struct verdict_subje
                                  struct error *err)
 {
     const struct document *document;
-    const char *text;
-    char *heap;
     enum status rc;
 
     *out = (struct package_verdicts){0};
-    if ((rc = get_text(req, subject, known, &document, err)) || !document)
+    if ((rc = get_kept(req, subject, known, &document, err)) || !document)
         return rc;
-    if (!(rc = plain_text(document, &text, &heap, err)))
-        read_lines(text, req->arena, out);
-    free(heap);
-    document_release(document);
-    return rc;
+    *out = ((const struct kept_verdicts *)document->value)->shown;
+    arena_at_end(req->arena, release, (void *)(uintptr_t)document);
+    return STATUS_OK;
+}
+
+struct facts file_verdict_facts(const struct file_verdict *verdict)
+{
+    struct facts facts = *verdict->facts;
+
+    facts.new_install_scripts = verdict->new_install_scripts;
+    return facts;
 }
 
 const struct file_verdict *package_verdicts_find(const struct package_verdicts *verdicts,
                                                  const char *file)
 {
-    struct file_verdict wanted = {.file = file}, *key = &wanted, **found;
+    size_t at = verdicts->count ? first_slot(verdicts, file) : 0;
 
-    found = bsearch(&key, verdicts->by_file, verdicts->count, sizeof key, compare_verdicts);
-    return found ? *found : NULL;
+    for (; verdicts->count && verdicts->slots[at]; at = (at + 1) & (verdicts->slot_count - 1))
+        if (!strcmp(verdicts->list[verdicts->slots[at] - 1].file, file))
+            return &verdicts->list[verdicts->slots[at] - 1];
+    return NULL;
 }
 
 enum status verdict_refuse(struct error *err, enum format format, const char *name,
@@ -347,23 +383,12 @@ enum status verdict_refuse(struct error *err, enum format format, const char *na
                 verdict->version, verdict->sentence, format_name(format), name, verdict->version);
 }
 
-/* The one line of this file; false: there is none. */
-static bool find_line(const char *text, const char *file, struct arena *arena,
-                      struct file_verdict *out)
-{
-    const char *start = arena_format(arena, "\n%s\t", file), *at = strstr(text, start);
-
-    if (!at)
-        return false;
-    at++;
-    *out = read_line(&at, arena);
-    return true;
-}
-
-static enum status judge_line(struct request *req, const struct verdict_subject *subject,
+static enum status judge_file(struct request *req, const struct verdict_subject *subject,
                               const struct file_verdict *verdict)
 {
+    const struct facts facts = file_verdict_facts(verdict);
     enum format format = subject->how->format;
+    struct strbuf stored;
     struct fetch_count fetch = {
         .org_id = req->repository->org_id,
         .repository_id = req->repository->id,
@@ -373,50 +398,47 @@ static enum status judge_line(struct request *req, const struct verdict_subject 
         .verdict = verdict->action,
         .is_audited = verdict->action != VERDICT_ALLOW && !verdict->is_blocked,
         .rules = verdict->rules,
-        .facts = verdict->facts,
     };
 
+    strbuf_init(&stored, req->arena, FACTS_JSON_MAX);
+    facts_write(&facts, &stored);
+    fetch.facts = stored.data;
     if (owner_fold_name(format, subject->name_norm, req->arena, &fetch.name_fold))
         catalog_note_fetch(req->service->catalog, &fetch);
     return verdict->is_blocked ? verdict_refuse(&req->error, format, subject->name, verdict)
                                : STATUS_OK;
 }
 
-/* What came of one file: nothing was asked for it, there is no such file, or out. */
+/* What came of one file: *out is NULL where nothing was asked for it, or where there is no such file. */
 enum finding_of_file { FILE_NOT_ASKED, FILE_UNKNOWN, FILE_FOUND };
 
 static enum status find_verdict(struct request *req, const struct verdict_subject *subject,
-                                const char *file, struct file_verdict *out,
+                                const char *file, const struct file_verdict **out,
                                 enum finding_of_file *found)
 {
-    const struct document *document;
-    const char *text;
-    char *heap;
-    enum status rc;
+    struct package_verdicts verdicts;
+    enum status rc = package_verdicts_get(req, subject, NULL, &verdicts, &req->error);
 
-    *found = FILE_NOT_ASKED;
-    if ((rc = get_text(req, subject, NULL, &document, &req->error)) || !document)
-        return rc;
-    if (!(rc = plain_text(document, &text, &heap, &req->error)))
-        *found = find_line(text, file, req->arena, out) ? FILE_FOUND : FILE_UNKNOWN;
-    free(heap);
-    document_release(document);
+    *out = rc || !verdicts.list ? NULL : package_verdicts_find(&verdicts, file);
+    *found = *out ? FILE_FOUND : !rc && verdicts.list ? FILE_UNKNOWN : FILE_NOT_ASKED;
     return rc;
 }
 
 /* An upstream's file is there: listed or kept. Verdicts that know nothing of it were taken of an older
  * listing; what nobody has looked at goes to nobody. */
 static enum status need_verdict(struct request *req, const struct verdict_subject *subject,
-                                const char *file, struct file_verdict *out,
+                                const char *file, const struct file_verdict **out,
                                 enum finding_of_file *found)
 {
+    struct document_cache *cache = req->service->documents;
     enum status rc = find_verdict(req, subject, file, out, found);
 
     if (rc || *found != FILE_UNKNOWN)
         return rc;
     if (!subject->upstream)
         return fail(&req->error, STATUS_NOT_FOUND, "", "there is no file %.300s", file);
-    document_cache_invalidate(req->service->documents, req->repository->id, subject->name_norm);
+    document_cache_invalidate(cache, subject->upstream->id, subject->name_norm);
+    document_cache_invalidate(cache, req->repository->id, subject->name_norm);
     if ((rc = find_verdict(req, subject, file, out, found)) || *found != FILE_UNKNOWN)
         return rc;
     return fail(&req->error, STATUS_FORBIDDEN, "held", "%.300s is not looked at yet: ask again", file);
@@ -425,11 +447,11 @@ static enum status need_verdict(struct request *req, const struct verdict_subjec
 enum status verdict_check_file(struct request *req, const struct verdict_subject *subject,
                                const char *file)
 {
-    struct file_verdict verdict;
+    const struct file_verdict *verdict;
     enum finding_of_file found;
     enum status rc = need_verdict(req, subject, file, &verdict, &found);
 
-    return rc || found != FILE_FOUND ? rc : judge_line(req, subject, &verdict);
+    return rc || found != FILE_FOUND ? rc : judge_file(req, subject, verdict);
 }
 
 struct wanted_facts {
@@ -530,17 +552,17 @@ static enum status judge_arrived(struct guard *guard)
                           .version = wish->version,
                           .file = wish->file,
                           .upstream = wish->upstream->name};
-    struct file_verdict verdict;
+    const struct file_verdict *verdict;
     enum finding_of_file found;
     const char *archive;
     enum status rc;
 
     if ((rc = find_verdict(req, &subject, wish->file, &verdict, &found)) ||
-        found == FILE_NOT_ASKED ||
-        (found == FILE_FOUND && (rc = facts_read(verdict.facts, strlen(verdict.facts), req->arena,
-                                                 &facts, &req->error))) ||
-        (rc = archive_facts(req, wish, guard->file, &archive)) ||
-        (archive && (rc = merge_archive(req, &facts, archive))))
+        found == FILE_NOT_ASKED || (rc = archive_facts(req, wish, guard->file, &archive)))
+        return rc;
+    if (found == FILE_FOUND)
+        facts = file_verdict_facts(verdict);
+    if (archive && (rc = merge_archive(req, &facts, archive)))
         return rc;
     facts_set_all_digests(&facts, mirror_file_digests(guard->file), req->arena);
     return judge_facts(req, wish, &facts);

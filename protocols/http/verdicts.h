@@ -1,6 +1,7 @@
 /* What policy says of each file of a package, to those who ask one repository. Every route that
  * names or gives a package's files asks here, and nowhere else are verdicts taken. Kept in the
- * document cache beside the package's other documents, and over with them. Of what is published here
+ * document cache beside the package's other documents, and over with them; what they are about may
+ * outlive a change of policy (package_facts.h). Of what is published here
  * nothing is asked or kept unless a rule is about it: policy_is_about_local(). Access spec C2 to
  * C4. */
 #pragma once
@@ -19,13 +20,14 @@ struct facts_list {
     struct arena *arena;
     struct facts *list;
     size_t count, capacity;
+    bool is_provisional; /* more will be known without the listing changing: not to be kept */
 };
 struct facts *facts_list_add(struct facts_list *list); /* zeroed; good until the next is added */
 
 /* How a format is looked at. One constant of each protocol. */
 struct verdict_format {
     enum format format;
-    int kind; /* enum document_kind of its verdicts */
+    int kind, facts_kind; /* enum document_kind of its verdicts, and of what they are about */
     /* What the document says of its files; facts from elsewhere are added by the caller. read: what
      * the format made of this document already; NULL: nothing. */
     enum status (*list)(struct request *req, const struct upstream *upstream,
@@ -61,17 +63,19 @@ struct file_verdict {
     int64_t opens_us;     /* when it is allowed by itself; INT64_MAX: never */
     const char *rules;    /* those that stand, separated by blanks; "" */
     const char *sentence; /* 'held by "cooldown" until 2026-12-02: …'; "" where it is allowed */
-    const char *facts;    /* their stored form */
+    const struct facts *facts; /* but for what verdicts before say: file_verdict_facts() */
+    enum fact new_install_scripts; /* which is this */
 };
 
-/* In the request's arena. */
+/* Live as long as the request's arena. */
 struct package_verdicts {
-    struct file_verdict *list; /* NULL: policy is not about the package */
+    const struct file_verdict *list; /* NULL: policy is not about the package */
     size_t count;              /* in the order in which they were published, kept ones that are listed
                                   no more among them */
     size_t blocked;            /* how many are */
     int64_t changes_us;        /* when one of them changes by itself; 0: never */
-    const struct file_verdict **by_file; /* in order of file */
+    const uint32_t *slots; /* by file; only package_verdicts_find() looks here */
+    size_t slot_count;
 };
 
 /* Whether the org has a policy: without one nothing needs to be asked. */
@@ -84,6 +88,8 @@ enum status policy_is_about(struct request *req, const struct verdict_subject *s
 enum status package_verdicts_get(struct request *req, const struct verdict_subject *subject,
                                  const struct read_document *known, struct package_verdicts *out,
                                  struct error *err);
+/* What was known of the file when the verdict was taken. */
+struct facts file_verdict_facts(const struct file_verdict *verdict);
 /* NULL where there is no such file. */
 const struct file_verdict *package_verdicts_find(const struct package_verdicts *verdicts,
                                                  const char *file);

@@ -162,6 +162,7 @@ static enum status list_facts(struct request *req, const struct upstream *upstre
     reader_close(reader);
     if (!rc && !(facts.any_is_signed && npm_known_keys(req, upstream).text))
         forget_signatures(out);
+    out->is_provisional = !rc && facts.any_is_signed && !npm_known_keys(req, upstream).text;
     return rc;
 }
 
@@ -180,6 +181,7 @@ static enum status list_local(struct request *req, const struct repository *repo
 const struct verdict_format npm_verdict_format = {
     .format = FORMAT_NPM,
     .kind = DOCUMENT_NPM_VERDICTS,
+    .facts_kind = DOCUMENT_NPM_FACTS,
     .list = list_facts,
     .list_local = list_local,
 };

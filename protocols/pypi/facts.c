@@ -200,6 +200,7 @@ static enum status list_local(struct request *req, const struct repository *repo
 const struct verdict_format pypi_verdict_format = {
     .format = FORMAT_PYPI,
     .kind = DOCUMENT_PYPI_VERDICTS,
+    .facts_kind = DOCUMENT_PYPI_FACTS,
     .list = list_facts,
     .list_local = list_local,
 };

@@ -14,8 +14,16 @@ struct block {
     alignas(max_align_t) unsigned char bytes[];
 };
 
+/* Lives in the arena itself. */
+struct ending {
+    struct ending *before;
+    void (*end)(void *value);
+    void *value;
+};
+
 struct arena {
     struct block *first; /* the block that pieces are taken from; larger ones stand behind it */
+    struct ending *last;
 };
 
 static void *must(void *memory)
@@ -50,10 +58,21 @@ static void free_blocks(struct block *block)
     }
 }
 
+static void run_endings(struct arena *arena)
+{
+    struct ending *ending;
+
+    while ((ending = arena->last)) {
+        arena->last = ending->before;
+        ending->end(ending->value);
+    }
+}
+
 void arena_reset(struct arena *arena)
 {
     struct block *kept = NULL, **link = &arena->first;
 
+    run_endings(arena);
     for (; *link; link = &(*link)->next)
         if ((*link)->size == BLOCK_SIZE) {
             kept = *link;
@@ -72,6 +91,7 @@ void arena_free(struct arena *arena)
 {
     if (!arena)
         return;
+    run_endings(arena);
     free_blocks(arena->first);
     free(arena);
 }
@@ -97,6 +117,14 @@ void *arena_alloc(struct arena *arena, size_t size)
     piece = block->bytes + block->used;
     block->used += rounded;
     return memset(piece, 0, rounded);
+}
+
+void arena_at_end(struct arena *arena, void (*end)(void *value), void *value)
+{
+    struct ending *ending = arena_alloc(arena, sizeof *ending);
+
+    *ending = (struct ending){arena->last, end, value};
+    arena->last = ending;
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)

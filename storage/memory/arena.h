@@ -9,6 +9,8 @@ struct arena *arena_new(void);
 /* Gives everything back and keeps one block for the next request. */
 void arena_reset(struct arena *arena);
 void arena_free(struct arena *arena);
+/* Has end called with this value before the arena gives everything back; what came last goes first. */
+void arena_at_end(struct arena *arena, void (*end)(void *value), void *value);
 
 /* Zeroed, aligned for any type, never NULL: out of memory ends the process. */
 void *arena_alloc(struct arena *arena, size_t size);

@@ -448,6 +448,62 @@ static void an_asker_after_a_publish_does_not_join_an_older_render(void **state)
     document_cache_free(slow.cache);
 }
 
+static int freed;
+
+static void free_number(const void *value)
+{
+    freed++;
+    free((void *)(uintptr_t)value);
+}
+
+static enum status make_number(void *context, struct document_value *out, struct error *err)
+{
+    struct source *source = context;
+    int *number = malloc(sizeof *number);
+
+    *number = atomic_fetch_add(&source->renders, 1) + 1;
+    *out = (struct document_value){number, 400 << 10, free_number};
+    if (source->status) {
+        free_number(number);
+        return (fail)(err, source->status, "mine", "no such package");
+    }
+    return STATUS_OK;
+}
+
+static void a_value_is_kept_and_counted_like_a_document(void **state)
+{
+    struct document_cache *cache = document_cache_new(2 << 20);
+    struct document_key key = {1, DOCUMENT_NPM_VERDICTS, "hello", 0};
+    struct source source = {0};
+    struct document_cache_stats stats;
+    const struct document *first, *second;
+
+    (void)state;
+    freed = 0;
+    assert_int_equal(document_cache_get_value(cache, &key, make_number, &source, &first, NULL), 0);
+    assert_int_equal(document_cache_get_value(cache, &key, make_number, &source, &second, NULL), 0);
+    assert_ptr_equal(first, second);
+    assert_int_equal(*(const int *)first->value, 1);
+    document_cache_stats(cache, &stats);
+    assert_true(stats.bytes > 400 << 10);
+    document_cache_invalidate(cache, 1, "hello");
+    assert_int_equal(freed, 0); /* while it is held */
+    document_release(first);
+    document_release(second);
+    assert_int_equal(freed, 1);
+    source.status = STATUS_INVALID;
+    assert_int_equal(document_cache_get_value(cache, &key, make_number, &source, &first, NULL),
+                     STATUS_INVALID);
+    document_cache_stats(cache, &stats);
+    assert_int_equal(stats.bytes, 0);
+    source.status = STATUS_OK;
+    key.name = "other";
+    assert_int_equal(document_cache_get_value(cache, &key, make_number, &source, &first, NULL), 0);
+    document_release(first);
+    document_cache_free(cache);
+    assert_int_equal(freed, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +519,7 @@ int main(void)
         cmocka_unit_test(a_document_too_large_to_stay_is_still_handed_out),
         cmocka_unit_test(a_read_sees_what_was_published_before_it),
         cmocka_unit_test(askers_of_one_key_share_one_render),
+        cmocka_unit_test(a_value_is_kept_and_counted_like_a_document),
         cmocka_unit_test(an_asker_after_a_publish_does_not_join_an_older_render),
     };
 
