@@ -36,8 +36,8 @@ class Straight:
 class Pulling(engines.Server):
     """A server that has nothing yet and pulls through; upstreams are {format: URL}."""
 
-    def __init__(self, folder, upstreams):
-        super().__init__(folder, settings=SETTINGS)
+    def __init__(self, folder, upstreams, settings=None):
+        super().__init__(folder, settings={**SETTINGS, **(settings or {})})
         for kind, url in upstreams.items():
             pulling.attach(self, kind, url)
 
