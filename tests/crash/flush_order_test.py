@@ -32,12 +32,14 @@ def test_bytes_then_their_folder_then_the_rows(new_server, tmp_path, kind):
     planted = faults.Faults(tmp_path / "faults", under=tmp_path)
     server = new_server(preload=planted.preload, environment=planted.environment)
     number = itertools.count(1)
-    hour = None
-    while hour != hour_folder(server): # or there is a new folder to flush, and those above it
+    for _ in range(10):
         hour = hour_folder(server)
         publish(server, planted, next(number), kind)
         flushed = publish(server, planted, next(number), kind)
-    kinds = [kind for kind, _ in flushed]
+        kinds = [kind for kind, _ in flushed]
+        # Else there was a new folder to flush, and those above it; or a job noted, say, that the token was used.
+        if hour == hour_folder(server) and kinds.count("wal") == 1:
+            break
     assert kinds == sorted(kinds, key=["file", "directory", "wal"].index), flushed
     # A wheel's METADATA is a second file, in the same folder.
     assert kinds.count("file") == (2 if kind == "pypi" else 1)
