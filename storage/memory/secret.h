@@ -1,4 +1,4 @@
-/* Random bytes and what must not be guessed. A door to OpenSSL. Tests may make it repeatable. */
+/* Random bytes, what must not be guessed, and signatures. A door to OpenSSL. Tests may make it repeatable. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +24,22 @@ bool secret_open(const uint8_t key[SECRET_KEY_SIZE], const char *about, const ui
  * 186-5) of the message. false for what is no such key or signature. */
 bool secret_verify_p256(const void *key, size_t key_size, const void *message, size_t size,
                         const void *signature, size_t signature_size);
+
+/* A pair of keys that signs so. May be used by many threads at once. */
+struct secret_pair;
+enum { SECRET_PUBLIC_SIZE = 91, SECRET_SIGNATURE_MAX = 72, SECRET_PAIR_TEXT_MAX = 1024 };
+struct secret_pair *secret_pair_new(void);
+/* From PEM (PKCS #8, RFC 5958). NULL for what is no such pair, or where its halves do not fit together. */
+struct secret_pair *secret_pair_read(const char *text, size_t length);
+void secret_pair_free(struct secret_pair *pair); /* NULL does nothing */
+/* Both halves as PEM, for the file that keeps them alone; returns the length. */
+size_t secret_pair_write(const struct secret_pair *pair, char out[SECRET_PAIR_TEXT_MAX]);
+/* The public half, as secret_verify_p256() takes it. */
+void secret_pair_public(const struct secret_pair *pair, uint8_t out[SECRET_PUBLIC_SIZE]);
+/* Another signature each time; returns its length. */
+size_t secret_pair_sign(const struct secret_pair *pair, const void *message, size_t size,
+                        uint8_t out[SECRET_SIGNATURE_MAX]);
+void secret_wipe(void *bytes, size_t size);
 
 const char *secret_library_version(void);
 /* From now on bytes follow from seed; 0 turns that off. Only for tests. */
