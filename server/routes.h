@@ -1,6 +1,7 @@
 /* What is mounted: every address that the program answers. */
 #pragma once
 #include "protocols/http/route.h"
+#include "storage/catalog/signing_key.h"
 #include <stdio.h>
 
 extern const struct mount *const mounts[];
@@ -17,6 +18,9 @@ extern const struct verdict_format *const verdict_formats[];
 struct review_format;
 /* How each format's releases are compared; ends with NULL. */
 extern const struct review_format *const review_formats[];
+
+/* What of the packages that are kept here is signed. */
+extern const signed_words words_to_sign;
 
 /* Prints the tables for people. */
 void routes_print(FILE *out);

@@ -1,8 +1,10 @@
 #include "protocols/npm/keys.h"
 
+#include "config/clock.h"
 #include "config/log.h"
 #include "protocols/npm/entry_table.h"
 #include "protocols/npm/member.h"
+#include "storage/catalog/signing_key.h"
 #include "storage/catalog/source.h"
 #include "storage/catalog/upstream_answer.h"
 #include "storage/memory/arena.h"
@@ -13,18 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS_MAX = 64, ANSWER_MAX = 256 << 10, PATIENCE_MS = 15000 };
+enum { KEYS_MAX = 64, ANSWER_MAX = 256 << 10, PATIENCE_MS = 15000, OWN_KEY_MAX = 1024, BODY_MAX = 64 << 20 };
 
 struct key {
     const char *id;
     struct npm_value value; /* the whole of it, as it came */
 };
 
-/* An upstream's keys, no id twice. */
+/* Keys, no id twice. */
 struct key_list {
     struct arena *arena;
-    struct key keys[KEYS_MAX];
-    size_t count;
+    struct key *keys;
+    size_t count, capacity;
 };
 
 static struct key *find_key(struct key_list *list, const char *id)
@@ -33,6 +35,12 @@ static struct key *find_key(struct key_list *list, const char *id)
         if (!strcmp(list->keys[i].id, id))
             return &list->keys[i];
     return NULL;
+}
+
+static void add_key(struct key_list *list, struct key key)
+{
+    list->keys = arena_grow(list->arena, list->keys, list->count, &list->capacity, sizeof key);
+    list->keys[list->count++] = key;
 }
 
 static enum status read_keys(void *context, const char *key, struct npm_value value,
@@ -60,7 +68,7 @@ static enum status read_keys(void *context, const char *key, struct npm_value va
             continue;
         if (list->count == KEYS_MAX)
             return fail(err, STATUS_BAD_UPSTREAM, "upstream-invalid", "more than %d keys", KEYS_MAX);
-        list->keys[list->count++] = one;
+        add_key(list, one);
     }
     return rc;
 }
@@ -89,10 +97,13 @@ static int by_id(const void *a, const void *b)
 /* Of the keys in the order of their ids, so that several servers of one upstream say the same. */
 static void digest_list(const struct key_list *list, uint8_t out[SHA256_SIZE])
 {
-    struct key_list sorted = *list;
+    struct key_list sorted = {.arena = list->arena};
     struct strbuf text;
 
-    qsort(sorted.keys, sorted.count, sizeof *sorted.keys, by_id);
+    for (size_t i = 0; i < list->count; i++)
+        add_key(&sorted, list->keys[i]);
+    if (sorted.count)
+        qsort(sorted.keys, sorted.count, sizeof *sorted.keys, by_id);
     strbuf_init(&text, list->arena, 2 * ANSWER_MAX);
     write_list(&sorted, &text);
     digest_sha256(text.data, text.length, out);
@@ -147,7 +158,7 @@ static void merge(struct key_list *seen, struct key_list *said, struct key_chang
     for (size_t i = 0; i < said->count; i++)
         if (!find_key(seen, said->keys[i].id) && seen->count < KEYS_MAX) {
             note(&change->added, said->keys[i].id);
-            seen->keys[seen->count++] = said->keys[i];
+            add_key(seen, said->keys[i]);
         }
 }
 
@@ -235,6 +246,8 @@ static enum status find_keys(struct request *req, const struct upstream *upstrea
                                                req->arena, &before, NULL) &&
                  read_list(before.body, before.length, req->arena, out);
     rc = ask(req, upstream, &said, &code, &req->error);
+    if (rc && upstream->is_offline)
+        return STATUS_OK; /* nobody expects it to answer */
     if (rc || code != 200)
         return has_before ? STATUS_OK : rc;
     digest_list(&said, digest);
@@ -268,9 +281,39 @@ struct npm_value npm_known_keys(struct request *req, const struct upstream *upst
 
 static void add_keys(struct key_list *all, const struct key_list *more)
 {
-    for (size_t i = 0; i < more->count && all->count < KEYS_MAX; i++)
+    for (size_t i = 0; i < more->count; i++)
         if (!find_key(all, more->keys[i].id))
-            all->keys[all->count++] = more->keys[i];
+            add_key(all, more->keys[i]);
+}
+
+/* The instance's own, which come first: an upstream that says one of their ids is not believed. */
+static enum status add_own_keys(struct request *req, struct key_list *all)
+{
+    struct signing_key *keys;
+    size_t count;
+    enum status rc;
+
+    if ((rc = catalog_list_signing_keys(req->service->catalog, req->arena, &keys, &count, &req->error)))
+        return rc;
+    for (size_t i = 0; i < count; i++) {
+        char expires[CLOCK_TEXT_SIZE];
+        struct strbuf text;
+
+        clock_format_iso(keys[i].retired_us, expires);
+        strbuf_init(&text, req->arena, OWN_KEY_MAX);
+        strbuf_text(&text, "{\"keyid\":");
+        strbuf_json(&text, keys[i].keyid);
+        strbuf_text(&text, ",\"keytype\":\"ecdsa-sha2-nistp256\",\"scheme\":\"ecdsa-sha2-nistp256\",\"key\":\"");
+        strbuf_base64(&text, keys[i].public_key, sizeof keys[i].public_key);
+        strbuf_text(&text, "\",\"expires\":");
+        if (keys[i].retired_us)
+            strbuf_json(&text, expires);
+        else
+            strbuf_text(&text, "null");
+        strbuf_char(&text, '}');
+        add_key(all, (struct key){keys[i].keyid, {text.data, text.length}});
+    }
+    return STATUS_OK;
 }
 
 enum status npm_get_keys(struct request *req, struct response *res)
@@ -282,7 +325,7 @@ enum status npm_get_keys(struct request *req, struct response *res)
     size_t count = 0;
     enum status rc;
 
-    if ((rc = catalog_list_sources(catalog, req->repository, req->arena, &sources, &count,
+    if ((rc = add_own_keys(req, &all)) || (rc = catalog_list_sources(catalog, req->repository, req->arena, &sources, &count,
                                    &req->error)))
         return rc;
     for (size_t i = 0; i < count; i++) {
@@ -299,9 +342,7 @@ enum status npm_get_keys(struct request *req, struct response *res)
             return rc;
         add_keys(&all, &some);
     }
-    if (!all.count)
-        return fail(&req->error, STATUS_NOT_FOUND, "", "this registry has no keys");
-    strbuf_init(&body, req->arena, 2 * ANSWER_MAX);
+    strbuf_init(&body, req->arena, BODY_MAX);
     write_list(&all, &body);
     return respond_strbuf(req, res, 200, "application/json", &body);
 }

@@ -81,12 +81,20 @@ static void remember_first(struct rendering *rendering, const struct version *ve
                              (size_t)(range.end - range.start));
 }
 
+static struct npm_view view_of(struct request *req, enum npm_form form, const char *name,
+                               const struct version *version)
+{
+    return (struct npm_view){.form = form,
+                             .tarball_url = tarball_url(req, name, version->version),
+                             .keyid = version->keyid,
+                             .signature = version->signature,
+                             .signature_length = version->signature_length};
+}
+
 static enum status render_version(void *context, const struct version *version, struct error *err)
 {
     struct rendering *rendering = context;
-    struct npm_view view = {.form = rendering->form,
-                            .tarball_url =
-                                tarball_url(rendering->req, rendering->name, version->version)};
+    const struct npm_view view = view_of(rendering->req, rendering->form, rendering->name, version);
     enum status rc;
 
     if (version->state != VERSION_LIVE || !version->document)
@@ -249,13 +257,13 @@ static enum status render_plain_version(struct request *req, const struct reposi
                                         const char *name, const char *wanted, struct strbuf *out,
                                         int64_t *modified_us)
 {
-    struct npm_view view = {.form = NPM_FULL};
     struct version version;
+    struct npm_view view;
     enum status rc;
 
     if ((rc = find_version(req, repository, name, wanted, &version)))
         return rc;
-    view.tarball_url = tarball_url(req, name, version.version);
+    view = view_of(req, NPM_FULL, name, &version);
     *modified_us = version.published_us;
     return npm_manifest_show(version.document, version.document_length, &view, out, &req->error);
 }

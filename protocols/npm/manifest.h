@@ -53,6 +53,10 @@ enum npm_form { NPM_FULL, NPM_ABBREVIATED };
 struct npm_view {
     enum npm_form form;
     const char *tarball_url;
+    /* Of a version that is kept here: by the instance's own key. */
+    const char *keyid;
+    const void *signature;
+    size_t signature_length;
     /* Of an upstream's version. */
     const char *version; /* what it is called here, without build metadata */
     const char *attestations_url;

@@ -81,6 +81,18 @@ static enum status show_dist_member(void *context, const char *key, struct npm_v
     return STATUS_OK;
 }
 
+static void put_signatures(struct showing *inner)
+{
+    const struct npm_view *view = inner->view;
+
+    put_key(inner, "signatures");
+    strbuf_text(inner->out, "[{\"keyid\":");
+    strbuf_json(inner->out, view->keyid);
+    strbuf_text(inner->out, ",\"sig\":\"");
+    strbuf_base64(inner->out, view->signature, view->signature_length);
+    strbuf_text(inner->out, "\"}]");
+}
+
 static enum status show_dist(struct showing *showing, struct npm_value dist, struct error *err)
 {
     const struct npm_view *view = showing->view;
@@ -96,6 +108,8 @@ static enum status show_dist(struct showing *showing, struct npm_value dist, str
     }
     if ((rc = npm_each_last_known_member(dist.text, dist.length, show_dist_member, &inner, err)))
         return rc;
+    if (view->keyid)
+        put_signatures(&inner);
     end_object(&inner);
     return STATUS_OK;
 }

@@ -7,6 +7,7 @@
 #include "protocols/npm/name.h"
 #include "protocols/npm/packument.h"
 #include "protocols/npm/publish_body.h"
+#include "protocols/npm/signature.h"
 #include "protocols/npm/tarball.h"
 #include "storage/catalog/publish.h"
 #include "storage/memory/arena.h"
@@ -17,7 +18,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { SORT_KEY_MAX = 2048, SESSION_MAX = 128 };
+enum { SORT_KEY_MAX = 2048, SESSION_MAX = 128, INTEGRITY_MAX = 128 };
 
 int64_t npm_publish_limit(const struct settings *settings)
 {
@@ -171,6 +172,19 @@ static const char *session_of(const struct request *req)
     return session && *session && strlen(session) <= SESSION_MAX ? session : NULL;
 }
 
+/* Of the integrity that its document says. */
+static const char *words_to_sign(const struct publishing *publishing)
+{
+    const struct digests *digests = stage_digests(publishing->body.stage);
+    struct arena *arena = publishing->req->arena;
+    struct strbuf integrity;
+
+    strbuf_init(&integrity, arena, INTEGRITY_MAX);
+    strbuf_text(&integrity, "sha512-");
+    strbuf_base64(&integrity, digests->sha512, SHA512_SIZE);
+    return npm_signed_words(publishing->name, publishing->version, integrity.data, arena);
+}
+
 static enum status store(struct publishing *publishing, bool *unchanged)
 {
     struct request *req = publishing->req;
@@ -189,6 +203,7 @@ static enum status store(struct publishing *publishing, bool *unchanged)
         .version = publishing->version,
         .document = publishing->document.data,
         .document_length = publishing->document.length,
+        .signed_words = words_to_sign(publishing),
         .session = session_of(req),
         .version_must_be_new = true,
         .tags = publishing->tags,

@@ -1,6 +1,7 @@
 #include "protocols/npm/signature.h"
 
 #include "config/clock.h"
+#include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/base64.h"
 #include "storage/memory/json_cursor.h"
@@ -10,6 +11,20 @@
 #include <string.h>
 
 enum { DECODED_MAX = 1024, OBJECTS_MAX = 100 };
+
+const char *npm_signed_words(const char *name, const char *version, const char *integrity,
+                             struct arena *arena)
+{
+    return arena_format(arena, "%s@%s:%s", name, version, integrity);
+}
+
+const char *npm_stored_words(const char *name, const struct version *version, struct arena *arena)
+{
+    struct npm_value dist = npm_value_get(version->document, version->document_length, "dist");
+    const char *integrity = npm_value_text(npm_value_get(dist.text, dist.length, "integrity"), arena);
+
+    return integrity ? npm_signed_words(name, version->version, integrity, arena) : NULL;
+}
 
 /* Calls visit for each object of an array. */
 static void each_object(struct npm_value array,
@@ -109,7 +124,7 @@ static void check_signature(void *context, struct npm_value object)
         !decode(text_of(judging, judging->key, "key"), judging->arena, &key) ||
         !decode(text_of(judging, object, "sig"), judging->arena, &signature))
         return;
-    message = arena_format(judging->arena, "%s@%s:%s", what->name, what->version, what->integrity);
+    message = npm_signed_words(what->name, what->version, what->integrity, judging->arena);
     judging->is_verified |= secret_verify_p256(key.data, key.length, message, strlen(message),
                                                signature.data, signature.length);
 }

@@ -56,6 +56,9 @@ enum status admin_create_account(struct request *req, struct response *res);
 enum status admin_list_accounts(struct request *req, struct response *res);
 enum status admin_whoami(struct request *req, struct response *res);
 
+enum status admin_list_signing_keys(struct request *req, struct response *res);
+enum status admin_rotate_signing_key(struct request *req, struct response *res);
+
 enum status admin_add_grant(struct request *req, struct response *res);
 enum status admin_list_grants(struct request *req, struct response *res);
 enum status admin_remove_grant(struct request *req, struct response *res);

@@ -59,6 +59,8 @@ static const struct route routes[] = {
     {METHOD_POST,   "/accounts",                     MAY_ADMIN_INSTANCE,   0, admin_create_account,    body_max},
     {METHOD_GET,    "/accounts",                     MAY_ADMIN_INSTANCE,   0, admin_list_accounts,     NULL    },
     {METHOD_GET,    "/whoami",                       SIGNED_IN,            0, admin_whoami,            NULL    },
+    {METHOD_GET,    "/signing-keys",                 SIGNED_IN,            0, admin_list_signing_keys, NULL    },
+    {METHOD_POST,   "/signing-keys",                 MAY_ADMIN_INSTANCE,   0, admin_rotate_signing_key, NULL   },
     {METHOD_POST,   "/grants",                       HANDLER_DECIDES,      0, admin_add_grant,         body_max},
     {METHOD_GET,    "/grants",                       HANDLER_DECIDES,      0, admin_list_grants,       NULL    },
     {METHOD_DELETE, "/grants/:id",                   HANDLER_DECIDES,      0, admin_remove_grant,      NULL    },

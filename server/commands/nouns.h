@@ -11,6 +11,7 @@ extern const struct command exception_commands[];
 extern const struct command grant_commands[];
 extern const struct command hold_commands[];
 extern const struct command init_commands[];
+extern const struct command key_commands[];
 extern const struct command login_commands[];
 extern const struct command org_commands[];
 extern const struct command owner_commands[];

@@ -261,6 +261,7 @@ static int serve(struct command_call *call)
         .grace_us = call->settings->sweep_grace_hours * 3600 * 1000000,
         .upstream_cache_max = call->settings->upstream_cache_max,
         .fetch_days = call->settings->fetch_log_days,
+        .words = words_to_sign,
         .trash_us = call->settings->trash_days * 86400 * 1000000,
     };
     struct house house = {.settings = call->settings};

@@ -31,5 +31,6 @@ const struct command *const command_table[] = {
     grant_commands,
     token_commands,
     audit_commands,
+    key_commands,
     NULL,
 };

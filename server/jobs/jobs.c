@@ -150,17 +150,42 @@ static void sweep(struct jobs *jobs)
     state->condemned = state->given_up = state->unlinked = state->unlinked_bytes = 0;
 }
 
-/* False when it is time to stop. Writes what was noted whenever it is woken for that. */
+/* What was published before there was a key. False where nothing is left, or it has to wait. */
+static bool sign_some(struct jobs *jobs)
+{
+    struct error err;
+    int64_t count;
+
+    if (catalog_sign_earlier(jobs->catalog, jobs->options.words, &count, &err)) {
+        log_event(LOG_WARN, "signing.failed", "reason=\"%s\"", err.message);
+        return false;
+    }
+    if (count)
+        log_event(LOG_INFO, "signing.earlier", "versions=%lld", (long long)count);
+    return count > 0;
+}
+
+static bool is_before(const struct timespec *until)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec < until->tv_sec;
+}
+
+/* False when it is time to stop. Writes what was noted whenever it is woken for that, and signs while there
+ * is something to sign. */
 static bool sleep_a_period(struct jobs *jobs)
 {
     struct timespec until;
-    bool goes_on, is_woken;
+    bool goes_on, is_woken, is_busy;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += PERIOD_S;
     do {
+        is_busy = sign_some(jobs);
         pthread_mutex_lock(&jobs->lock);
-        while (!jobs->is_stopping && !jobs->is_woken &&
+        while (!jobs->is_stopping && !jobs->is_woken && !is_busy &&
                !pthread_cond_timedwait(&jobs->woken, &jobs->lock, &until))
             ;
         goes_on = !jobs->is_stopping;
@@ -169,7 +194,7 @@ static bool sleep_a_period(struct jobs *jobs)
         pthread_mutex_unlock(&jobs->lock);
         if (is_woken)
             write_notes(jobs);
-    } while (goes_on && is_woken);
+    } while (goes_on && (is_woken || (is_busy && is_before(&until))));
     return goes_on;
 }
 

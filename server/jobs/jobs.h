@@ -1,9 +1,7 @@
 /* What happens by itself: one thread, which wakes once a minute. */
 #pragma once
-#include "config/error.h"
-#include <stdint.h>
+#include "storage/catalog/signing_key.h"
 
-struct catalog;
 struct jobs;
 
 struct jobs_options {
@@ -12,6 +10,7 @@ struct jobs_options {
     int64_t grace_us, trash_us; /* of the sweep */
     int64_t upstream_cache_max; /* bytes; 0: no limit but the disk's */
     int64_t fetch_days;         /* how long fetches are known */
+    signed_words words;         /* of versions that were published before there was a key */
 };
 
 enum status jobs_start(struct catalog *catalog, const struct jobs_options *options,

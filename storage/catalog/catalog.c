@@ -12,6 +12,7 @@
 #include "storage/catalog/home_map.h"
 #include "storage/catalog/noted.h"
 #include "storage/catalog/reading.h"
+#include "storage/catalog/signing_key.h"
 #include "storage/catalog/writer.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ struct catalog {
     struct home_map *homes;
     struct home_cache *found;
     struct noted *holds, *fetches;
+    struct signing *signing;
 };
 
 static enum status open_writing(const char *data, struct db **out, struct error *err)
@@ -180,6 +182,8 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
     writer_add_hooks(catalog->writer, &hooks);
     hooks = (struct writer_hooks){.context = catalog->found, .package_changed = name_changed};
     writer_add_hooks(catalog->writer, &hooks);
+    if ((rc = signing_open(catalog, &catalog->signing, err)))
+        goto done;
     *out = catalog;
     catalog = NULL;
 done:
@@ -194,6 +198,7 @@ void catalog_close(struct catalog *catalog)
         return;
     db_pool_close(catalog->readers); /* first, so that the writer's last checkpoint is complete */
     writer_stop(catalog->writer);
+    signing_close(catalog->signing);
     access_cache_free(catalog->access);
     seen_files_free(catalog->seen);
     noted_free(catalog->holds);
@@ -265,6 +270,11 @@ struct noted *catalog_hold_notes(struct catalog *catalog)
 struct noted *catalog_fetch_counts(struct catalog *catalog)
 {
     return catalog->fetches;
+}
+
+struct signing *catalog_signing(struct catalog *catalog)
+{
+    return catalog->signing;
 }
 
 const struct catalog_options *catalog_options(const struct catalog *catalog)

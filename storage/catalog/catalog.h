@@ -16,6 +16,7 @@ struct seen_files;
 struct home_cache;
 struct home_map;
 struct noted;
+struct signing;
 struct writer;
 
 /* Limits, as settings give them. */
@@ -50,6 +51,7 @@ struct home_map *catalog_home_map(struct catalog *catalog);
 struct home_cache *catalog_home_cache(struct catalog *catalog);
 struct noted *catalog_hold_notes(struct catalog *catalog);
 struct noted *catalog_fetch_counts(struct catalog *catalog);
+struct signing *catalog_signing(struct catalog *catalog);
 int64_t catalog_opened_us(const struct catalog *catalog);
 const struct catalog_options *catalog_options(const struct catalog *catalog);
 

@@ -65,6 +65,18 @@ enum status data_check_file_system(const char *data, struct error *err)
     }
 }
 
+enum status data_flush(const char *data, struct error *err)
+{
+    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum status rc = STATUS_OK;
+
+    if (fd < 0 || fsync(fd))
+        rc = fail_errno(err, "could not flush %s", data);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 void data_reserve(const char *data, int64_t bytes)
 {
     char path[DATA_PATH_MAX];

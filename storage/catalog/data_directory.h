@@ -12,5 +12,7 @@ enum status data_path(const char *data, const char *member, char out[DATA_PATH_M
 enum status data_lock(const char *data, int *fd, struct error *err);
 /* STATUS_UNSUPPORTED on network file systems, whose locks and flushes cannot be trusted. */
 enum status data_check_file_system(const char *data, struct error *err);
+/* Makes the names in it durable. */
+enum status data_flush(const char *data, struct error *err);
 /* Makes reserve.bin, where there is room to spare; bytes 0 removes it. Never fails. */
 void data_reserve(const char *data, int64_t bytes);

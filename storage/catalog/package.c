@@ -68,8 +68,14 @@ enum status catalog_list_packages(struct catalog *catalog, const struct reposito
 
 #define VERSION_COLUMNS "v.id, v.version, v.state, v.published_us"
 
-/* The document, where the query has one, is column 4. Nothing is copied. */
-static struct version view_version(struct query *query, bool has_document)
+/* A version with all that is kept of it. */
+#define WHOLE_VERSION_COLUMNS VERSION_COLUMNS ", d.body, k.keyid, v.signature"
+#define WHOLE_VERSION                                                                              \
+    " FROM version v LEFT JOIN version_document d ON d.version_id = v.id"                          \
+    " LEFT JOIN npm_key k ON k.id = v.signed_by"
+
+/* Nothing is copied. */
+static struct version view_version(struct query *query, bool is_whole)
 {
     struct version version = {
         .id = db_int(query, 0),
@@ -78,8 +84,14 @@ static struct version view_version(struct query *query, bool has_document)
         .published_us = db_int(query, 3),
     };
 
-    if (has_document && !db_is_null(query, 4))
+    if (!is_whole)
+        return version;
+    if (!db_is_null(query, 4))
         version.document = db_bytes(query, 4, &version.document_length);
+    if (!db_is_null(query, 5)) {
+        version.keyid = db_text(query, 5);
+        version.signature = db_bytes(query, 6, &version.signature_length);
+    }
     return version;
 }
 
@@ -88,6 +100,10 @@ static struct version copy_version(struct version version, struct arena *arena)
     version.version = arena_copy(arena, version.version);
     if (version.document)
         version.document = arena_copy_bytes(arena, version.document, version.document_length);
+    if (version.keyid) {
+        version.keyid = arena_copy(arena, version.keyid);
+        version.signature = arena_copy_bytes(arena, version.signature, version.signature_length);
+    }
     return version;
 }
 
@@ -95,8 +111,7 @@ enum status catalog_find_version(struct catalog *catalog, const struct package *
                                  const char *version, struct arena *arena, struct version *out,
                                  struct error *err)
 {
-    static const char FIND[] = "SELECT " VERSION_COLUMNS ", d.body FROM version v"
-                               " LEFT JOIN version_document d ON d.version_id = v.id"
+    static const char FIND[] = "SELECT " WHOLE_VERSION_COLUMNS WHOLE_VERSION
                                " WHERE v.package_id = ?1 AND v.version = ?2 AND v.state <> 3";
     struct reading reading;
     enum status rc;
@@ -307,8 +322,7 @@ enum status catalog_walk_package(struct catalog *catalog, const struct repositor
                                  struct arena *arena, const struct package_visitor *visitor,
                                  struct error *err)
 {
-    static const char VERSIONS[] = "SELECT " VERSION_COLUMNS ", d.body FROM version v"
-                                   " LEFT JOIN version_document d ON d.version_id = v.id"
+    static const char VERSIONS[] = "SELECT " WHOLE_VERSION_COLUMNS WHOLE_VERSION
                                    " WHERE v.package_id = ?1 AND v.state <> 3 ORDER BY v.sort_key";
     static const char TAGS[] = "SELECT t.tag, v.version FROM tag t JOIN version v ON v.id = t.version_id"
                                " WHERE t.package_id = ?1 ORDER BY t.tag";

@@ -35,6 +35,9 @@ struct version {
     int64_t published_us;
     const char *document; /* the format's own JSON, such as an npm manifest; NULL without one */
     size_t document_length;
+    const char *keyid; /* of the instance's key that signed it; NULL: none did */
+    const void *signature;
+    size_t signature_length;
 };
 
 struct tag {

@@ -99,7 +99,8 @@ static enum status reserve_version(struct transaction *tx, const struct publicat
     static const char FIND_EQUAL[] = "SELECT id FROM version WHERE package_id = ?1 AND sort_key = ?2"
                                      " ORDER BY id LIMIT 1";
     static const char INSERT[] = "INSERT INTO version(package_id, version, sort_key, published_us,"
-                                 " by_account, session) VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
+                                 " by_account, session, signed_by, signature)"
+                                 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     struct query *query = db_query(tx->db, pub->equal_keys_are_one ? FIND_EQUAL : FIND);
     enum status rc;
 
@@ -121,10 +122,17 @@ static enum status reserve_version(struct transaction *tx, const struct publicat
     db_bind_int(query, 4, tx->now_us);
     db_bind_int(query, 5, pub->actor->principal->account_id);
     db_bind_text(query, 6, pub->session);
+    if (pub->signature.length) {
+        db_bind_int(query, 7, pub->signature.key_id);
+        db_bind_bytes(query, 8, pub->signature.bytes, pub->signature.length);
+    } else {
+        db_bind_null(query, 7);
+        db_bind_null(query, 8);
+    }
     if ((rc = db_run(query, err)))
         return rc;
     *version_id = db_last_id(tx->db);
-    return STATUS_OK;
+    return pub->signature.length ? tx_note_signed(tx, pub->signature.key_id, tx->now_us, err) : STATUS_OK;
 }
 
 static enum status insert_document(struct transaction *tx, const struct publication *pub,
@@ -332,6 +340,9 @@ enum status catalog_publish(struct catalog *catalog, struct publication *pub, st
             return fail(err, STATUS_INVALID, "invalid-path", "a file's name is too long");
         stages[i] = pub->files[i].stage;
     }
+    pub->signature.length = 0;
+    if (pub->signed_words)
+        signing_sign(catalog_signing(catalog), pub->signed_words, &pub->signature);
     pub->default_quota = catalog_options(catalog)->org_quota;
     rc = writer_run(catalog_writer(catalog), publish, pub, stages, pub->file_count, err);
     return pub->over_quota ? STATUS_FULL : rc;

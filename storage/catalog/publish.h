@@ -4,6 +4,7 @@
 #include "storage/blobs/stage.h"
 #include "storage/catalog/access.h"
 #include "storage/catalog/package.h"
+#include "storage/catalog/signing_key.h"
 
 /* Begins a stage. STATUS_FULL (507) before a byte is read when the disk is nearly full;
  * STATUS_READ_ONLY after a failed flush. size_hint: declared length, or -1. */
@@ -28,6 +29,7 @@ struct publication {
     bool equal_keys_are_one; /* Python: 1.0 and 1.0.0 are one version, called as it was first */
     const char *document; /* of the version; only with its first file; NULL: none */
     size_t document_length;
+    const char *signed_words; /* what the instance's key signs of a new version; NULL: nothing */
     const char *session; /* npm-session: which publish this is; NULL elsewhere */
     bool version_must_be_new; /* npm: a version has all its files from the start */
     const char *const *tags;  /* set to this version */
@@ -41,6 +43,7 @@ struct publication {
     bool conflict;                     /* other bytes are there; existing tells which */
     uint8_t existing_sha256[SHA256_SIZE];
     int64_t existing_us;
+    struct made_signature signature;   /* of signed_words */
     int64_t default_quota;             /* the setting's */
     bool over_quota;                   /* STATUS_FULL "quota-full": nothing was written */
 };

@@ -47,18 +47,6 @@ static enum status make_key(const char *data, const char *path, struct error *er
     return rc;
 }
 
-static enum status flush_folder(const char *data, struct error *err)
-{
-    int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum status rc = STATUS_OK;
-
-    if (fd < 0 || fsync(fd))
-        rc = fail_errno(err, "could not flush %s", data);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
 static enum status find_key(struct catalog *catalog, uint8_t key[SECRET_KEY_SIZE], bool may_make,
                             struct error *err)
 {
@@ -73,7 +61,7 @@ static enum status find_key(struct catalog *catalog, uint8_t key[SECRET_KEY_SIZE
     if (!may_make)
         return fail(err, STATUS_INTERNAL, "secret-key",
                     "%s is gone, and with it what it sealed: bring it back from a backup", path);
-    if ((rc = make_key(data, path, err)) || (rc = flush_folder(data, err)))
+    if ((rc = make_key(data, path, err)) || (rc = data_flush(data, err)))
         return rc;
     return read_key(path, key, err);
 }

@@ -296,11 +296,15 @@ def test_a_token_may_stand_in_a_file(run, new_api, tmp_path):
 
 
 def test_status_tells_ready_from_not(run, new_api):
-    api = new_api((200, {"ok": True}), (200, {"name": "ann"}), (503, {"detail": "the disk is full"}),
+    key, lost = {"keyid": "SHA256:new", "because": "lost"}, {"keyid": "SHA256:old", "because": "first"}
+    api = new_api((200, {"ok": True}), (200, {"name": "ann"}), (200, {"items": [lost]}),
+                  (200, {"ok": True}), (200, {"name": "ann"}), (200, {"items": [key, lost]}), (503, {"detail": "the disk is full"}),
                   (401, {}))
     ready = run("status", "--json", PACKHOUSE_URL=api.url, PACKHOUSE_TOKEN="t")
     assert ready.returncode == DONE
     assert json.loads(ready.stdout) == {"url": api.url, "ready": True, "account": "ann"}
+    ready = run("status", PACKHOUSE_URL=api.url, PACKHOUSE_TOKEN="t")
+    assert ready.returncode == DONE and "signing key SHA256:old was lost" in ready.stdout
     ill = run("status", PACKHOUSE_URL=api.url)
     assert ill.returncode == UNREACHABLE and "not ready: the disk is full" in ill.stdout
     assert run("status", PACKHOUSE_URL="http://127.0.0.1:1").returncode == UNREACHABLE

@@ -70,6 +70,8 @@ def test_answers_are_as_described(server):
     ask("PATCH", "/orgs/{org}/repositories/{repo}", {"anonymous": "none"}, 200, org="globex", repo="open")
     ask("POST", "/accounts", {"name": "ann"}, 201)
     ask("GET", "/accounts", expected=200)
+    assert ask("GET", "/signing-keys", expected=200)["items"][0]["state"] == "current"
+    assert len(ask("POST", "/signing-keys", expected=201)["items"]) == 2
     grant = ask("POST", "/grants", {"subject": "ann", "role": "publisher", "repository": "acme/main"}, 201)
     ask("POST", "/grants", {"subject": "ann", "actions": ["pkg:delete"], "repository": "acme/*", "effect": "deny",
                             "package": "@acme/*"}, 201)

@@ -13,7 +13,7 @@ import index_pages
 import lies
 import packages
 from patience import until
-from pulling import attach
+from pulling import attach, own_keyid
 
 SETTINGS = {"PACKHOUSE_UPSTREAM_ALLOW_ADDRESSES": "127.0.0.0/8", "PACKHOUSE_UPSTREAM_RETRIES": "0",
             "PACKHOUSE_UPSTREAM_FRESH": "0s"}
@@ -164,7 +164,9 @@ def signed(new_server, upstream):
 def keys_of(server):
     answer = server.get(f"{server.npm}/-/npm/v1/keys")
     assert answer.status == 200, answer
-    return answer.json()["keys"]
+    own, *keys = answer.json()["keys"]
+    assert own["keyid"] == own_keyid(server)
+    return keys
 
 
 def shown(server):

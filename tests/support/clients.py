@@ -168,6 +168,12 @@ class Pnpm(Npm):
         self("install", "--frozen-lockfile", cwd=project)
 
 
+class Pnpm12(Pnpm):
+    """The one that audits signatures, without asking a service outside."""
+
+    command = ("node", CACHE / "pnpm12" / "node_modules" / "pnpm" / "bin" / "pnpm.mjs")
+
+
 class Yarn1(Npm):
     command = ("node", CACHE / "yarn1" / "node_modules" / "yarn" / "bin" / "yarn.js")
 
