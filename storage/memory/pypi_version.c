@@ -180,6 +180,22 @@ static bool take_local(struct cursor *in, struct pypi_version *out)
     return true;
 }
 
+/* Whether its canonical spelling, which may be longer, is one that can be read as well: what compares
+ * versions reads that. "1-1" is "1.post1". */
+static bool is_short_enough(const char *text, const struct pypi_version *version)
+{
+    struct strbuf canonical;
+    bool is_short;
+
+    if (strlen(text) < PYPI_VERSION_LENGTH_MAX / 2)
+        return true;
+    strbuf_init(&canonical, NULL, 2 * PYPI_VERSION_LENGTH_MAX);
+    pypi_version_text(version, &canonical);
+    is_short = !strbuf_failed(&canonical) && canonical.length <= PYPI_VERSION_LENGTH_MAX;
+    strbuf_free(&canonical);
+    return is_short;
+}
+
 bool pypi_version_parse(const char *text, struct pypi_version *out)
 {
     static const char blanks[] = " \t\n\r\f\v";
@@ -199,7 +215,7 @@ bool pypi_version_parse(const char *text, struct pypi_version *out)
     take_pre(&in, out);
     take_post(&in, out);
     take_dev(&in, out);
-    return take_local(&in, out) && in.at == in.end;
+    return take_local(&in, out) && in.at == in.end && is_short_enough(text, out);
 }
 
 static void add_digits(struct strbuf *out, struct pypi_number number)
