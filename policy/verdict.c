@@ -12,10 +12,10 @@
 
 enum { SENTENCE_MAX = 160 };
 
-static bool names_rule(const struct policy_exception *exception, const char *rule)
+static bool names_rule(const char *const *rules, size_t count, const char *rule)
 {
-    for (size_t i = 0; i < exception->rule_count; i++)
-        if (!strcmp(exception->rules[i], rule))
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(rules[i], rule))
             return true;
     return false;
 }
@@ -32,9 +32,13 @@ static bool names_bytes(const struct policy_exception *exception, const struct f
 static bool clears(const struct policy_exception *exception, const struct finding *finding,
                    const struct facts *facts, int64_t now_us)
 {
-    if (exception->until_us <= now_us || !names_rule(exception, finding->rule))
+    if (exception->until_us <= now_us ||
+        !names_rule(exception->rules, exception->rule_count, finding->rule))
         return false;
-    if (exception->digests ? !names_bytes(exception, facts) : finding->is_grave)
+    if (exception->digests && !names_bytes(exception, facts))
+        return false;
+    if (finding->is_grave && (!exception->digests || !names_rule(exception->grave, exception->grave_count,
+                                                                 finding->rule)))
         return false;
     return package_pattern_matches(exception->covers, facts->format, facts->name, facts->version);
 }

@@ -17,6 +17,10 @@ struct policy_exception {
     size_t digest_count;
     const char *const *rules; /* the rules that it clears, and no others */
     size_t rule_count;
+    /* Those of the rules whose findings were grave when they were cleared, which takes the role security.
+     * What only later turns out to be grave is not cleared. */
+    const char *const *grave;
+    size_t grave_count;
     int64_t until_us; /* live before this moment */
 };
 

@@ -176,7 +176,8 @@ enum status tx_add_exception(struct transaction *tx, const struct actor *actor, 
 #define EXCEPTION_COLUMNS                                                                          \
     "e.id, e.number, e.format, e.name, e.name_fold, e.scope, e.wanted, e.rules, e.bytes,"          \
     " e.comment, e.is_alone, e.not_after_us, e.created_us, e.ended_us, a.name, b.name,"            \
-    " (SELECT q.number FROM request q WHERE q.exception_id = e.id), e.org_id, e.ended_reason"      \
+    " (SELECT q.number FROM request q WHERE q.exception_id = e.id), e.org_id, e.ended_reason,"     \
+    " (SELECT q.grave FROM request q WHERE q.exception_id = e.id)"                                 \
     " FROM exception e JOIN account a ON a.id = e.by_account"                                      \
     " LEFT JOIN account b ON b.id = e.ended_by"
 
@@ -201,6 +202,7 @@ static void read_exception(struct query *query, struct arena *arena, struct exce
         .ended_by = arena_copy(arena, db_text(query, 15)),
         .request = db_int(query, 16),
         .ended_reason = arena_copy(arena, db_text(query, 18)),
+        .grave = arena_copy(arena, db_text(query, 19)),
     };
 }
 
@@ -411,6 +413,8 @@ static enum status take_exception(const struct exception *exception, struct aren
 {
     *out = (struct policy_exception){.id = exception->number, .until_us = exception->not_after_us};
     out->rules = split(exception->rules, " ", arena, &out->rule_count);
+    if (exception->grave)
+        out->grave = split(exception->grave, " ", arena, &out->grave_count);
     if (exception->scope == SCOPE_VERSION) {
         const char **lines = split(exception->bytes, "\n", arena, &out->digest_count);
 

@@ -31,6 +31,7 @@ struct exception {
     const char *ended_reason;
     int64_t created_us, ended_us;
     int64_t request; /* the number of the request that it answers; 0: none */
+    const char *grave; /* which rules were grave then; NULL: none */
 };
 
 /* What it covers, as policies name packages: "npm:left-pad@^1.3". */

@@ -98,6 +98,7 @@ struct file {
 struct waiver {
     int pattern, from, until, digest; /* digest 0: whatever the bytes */
     unsigned rules;                   /* bit RULES: not-approved */
+    unsigned graves;                  /* those that were cleared knowing that they were */
 };
 struct outcome {
     int action, opens, changes;
@@ -117,6 +118,7 @@ static enum fault {
     FINDS_FAULT_WITH_LOCAL_ONES,
     CLEARS_ANY_BYTES,
     CLEARS_GRAVE_ONES_BY_NAME,
+    CLEARS_WHAT_TURNS_GRAVE,
     CLEARS_EVERY_RULE,
     KNOWS_NO_END_OF_EXCEPTIONS,
     HOLDS_WHAT_IT_SHOULD_DENY,
@@ -224,8 +226,10 @@ static bool clears(const struct waiver *waiver, int rule, bool is_grave, const s
         return false;
     if (!(waiver->rules >> rule & 1) && fault != CLEARS_EVERY_RULE)
         return false;
+    if (waiver->digest && waiver->digest != file->digest && fault != CLEARS_ANY_BYTES)
+        return false;
     if (waiver->digest)
-        return waiver->digest == file->digest || fault == CLEARS_ANY_BYTES;
+        return !is_grave || waiver->graves >> rule & 1 || fault == CLEARS_WHAT_TURNS_GRAVE;
     return !is_grave || fault == CLEARS_GRAVE_ONES_BY_NAME;
 }
 
@@ -510,15 +514,18 @@ static int make_exceptions(struct waiver *waivers, struct policy_exception *out,
 
     for (int i = 0; i < count; i++) {
         const char **named = arena_array(arena, RULES + 1, sizeof *named);
+        const char **graves = arena_array(arena, RULES + 1, sizeof *graves);
         struct waiver *waiver = &waivers[i];
 
         *waiver = (struct waiver){.pattern = below(COUNT(patterns)),
                                   .from = once_in(3) ? 1 + below(3) : 0,
                                   .until = 1 + below(50),
                                   .digest = once_in(2) ? 1 + below(2) : 0,
-                                  .rules = 1 + (unsigned)below((1 << (RULES + 1)) - 1)};
+                                  .rules = 1 + (unsigned)below((1 << (RULES + 1)) - 1),
+                                  .graves = (unsigned)below(1 << (RULES + 1))};
         write_pattern(waiver->pattern, waiver->from, text);
-        out[i] = (struct policy_exception){.id = 100 + i, .rules = named, .until_us = at_hour(waiver->until)};
+        out[i] = (struct policy_exception){.id = 100 + i, .rules = named, .grave = graves,
+                                           .until_us = at_hour(waiver->until)};
         assert_int_equal(package_pattern_parse(text, arena, &out[i].covers, NULL), STATUS_OK);
         if (waiver->digest) {
             out[i].digests = &digests[waiver->digest - 1];
@@ -527,6 +534,9 @@ static int make_exceptions(struct waiver *waivers, struct policy_exception *out,
         for (int rule = 0; rule <= RULES; rule++)
             if (waiver->rules >> rule & 1)
                 named[out[i].rule_count++] = rules[rule];
+        for (int rule = 0; rule <= RULES; rule++)
+            if (waiver->graves >> rule & 1)
+                graves[out[i].grave_count++] = rules[rule];
     }
     return count;
 }

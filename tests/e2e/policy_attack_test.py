@@ -165,6 +165,30 @@ def test_what_a_kept_archive_says_outlives_its_listing(sandbox, upstream, change
     assert sandbox.get(path % "sandbox").status == 200
 
 
+def test_an_approval_names_no_other_package(house, upstream):
+    """A range is a range: it cannot go on with the name."""
+    upstream.pypi.add(packages.wheel("left", "1.0"), upload_time=ago(hours=1))
+    upstream.pypi.add(packages.wheel("left-pad", "1.0"), upload_time=ago(hours=1))
+    set_policy(house, COOLDOWN)
+    for odd in ("*>=0", "*", "**>=0", "-pad>=0", "*==1.0", "@>=0"):
+        wish = json.dumps({"purl": "pypi:left@1.0", "repository": "main", "reason": "r"}).encode()
+        number = house.post("/api/v1/orgs/acme/requests", wish).json()["items"][0]["id"]
+        approval = {"comment": "c", "scope": "range", "range": odd, "expires_in": 60, "alone": True}
+        answer = house.post(f"/api/v1/orgs/acme/requests/{number}/approve", json.dumps(approval).encode())
+        assert answer.status == 400, (odd, answer)
+    [file] = upstream.pypi.projects["left-pad"].values()
+    assert house.get(file_path(house, file)).status == 403
+
+
+def test_a_version_with_an_epoch_is_approved_like_any_other(house, upstream):
+    file = upstream.pypi.add(packages.wheel("left-pad", "1!2.0"), upload_time=ago(hours=1))
+    other = upstream.pypi.add(packages.wheel("left-pad", "2.0"), upload_time=ago(hours=1))
+    set_policy(house, COOLDOWN)
+    let_through(house, "pypi:left-pad@1!2.0")
+    assert house.get(file_path(house, file).replace("!", "%21")).status == 200
+    assert house.get(file_path(house, other)).status == 403
+
+
 GRAVE = """
 mode: enforce
 default: allow
@@ -172,6 +196,22 @@ rules:
   odd:
     hold: {any: [deprecated, manifest_mismatch]}
 """
+
+
+def test_what_turns_out_grave_later_is_not_covered_by_an_approval(house, upstream):
+    """An approver let a deprecated version through. Its archive then disagrees with its listing, which only the role
+    security may clear."""
+    sly = tarball("sly", "1.0.0", scripts={"postinstall": "node evil.js"})
+    upstream.npm.add("sly", "1.0.0", tarball=sly, published=ago(days=400), deprecated="old")
+    set_policy(house, GRAVE)
+    let_through(house, "npm:sly@1.0.0")
+    for _ in range(3):
+        answer = get(house, "sly", "1.0.0")
+        assert answer.status == 403, answer
+    why = "/api/v1/orgs/acme/policy/explain?repository=main&purl=npm:sly@1.0.0"
+    until(lambda: house.get(why).json()["items"][0]["verdict"] == "hold", "what the archive says")
+    let_through(house, "npm:sly@1.0.0")  # the owner has the role
+    assert get(house, "sly", "1.0.0").status == 200
 
 
 @pytest.mark.parametrize("name", ["left_pad-2.0\t.tar.gz", "left_pad-2.0\n.tar.gz", "left_pad-2.0 .tar.gz",

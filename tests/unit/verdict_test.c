@@ -258,6 +258,8 @@ static void except(struct exceptions *exceptions, struct arena *arena, const cha
     if (digest) {
         one->digests = digests;
         one->digest_count = 1;
+        one->grave = rules;
+        one->grave_count = 1;
     }
     assert_int_equal(package_pattern_parse(pattern, arena, &one->covers, NULL), STATUS_OK);
 }
