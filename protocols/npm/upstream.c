@@ -37,10 +37,8 @@ static enum status check(struct reader *document, const char *content_type, cons
     return npm_upstream_read(document, name, arena, &packument, err);
 }
 
-static enum status
-list(struct reader *reader, const struct mirror_document *document, struct arena *arena,
-     enum status (*visit)(void *context, const char *version, const char *file, struct error *err),
-     void *context, struct error *err)
+static enum status list(struct reader *reader, const struct mirror_document *document,
+                        struct arena *arena, visit_listed visit, void *context, struct error *err)
 {
     struct npm_upstream_packument packument;
     enum status rc = npm_upstream_read(reader, document->name, arena, &packument, err);
@@ -48,7 +46,8 @@ list(struct reader *reader, const struct mirror_document *document, struct arena
     for (size_t i = 0; !rc && i < packument.versions.count; i++) {
         const char *version = packument.versions.list[i].key;
 
-        rc = visit(context, version, npm_tarball_name(document->name, version, arena), err);
+        rc = visit(context, version, npm_tarball_name(document->name, version, arena),
+                   npm_upstream_time(&packument, version, 0), err);
     }
     return rc;
 }

@@ -1,3 +1,4 @@
+#include "config/clock.h"
 #include "config/log.h"
 #include "protocols/pypi/pypi.h"
 #include "protocols/pypi/upstream_page.h"
@@ -33,22 +34,22 @@ static enum status check_page(struct reader *document, const char *content_type,
 }
 
 struct listing_visit {
-    enum status (*visit)(void *context, const char *version, const char *file, struct error *err);
+    visit_listed visit;
     void *context;
 };
 
 static enum status pass_name(void *context, const struct upstream_file *file, struct error *err)
 {
     const struct listing_visit *visit = context;
+    int64_t uploaded_us = file->uploaded ? clock_parse_iso(file->uploaded) : 0;
 
-    return visit->visit(visit->context, file->version, file->name, err);
+    return visit->visit(visit->context, file->version, file->name, uploaded_us > 0 ? uploaded_us : 0,
+                        err);
 }
 
 static enum status list_page(struct reader *reader, const struct mirror_document *document,
-                             struct arena *arena,
-                             enum status (*visit)(void *context, const char *version,
-                                                  const char *file, struct error *err),
-                             void *context, struct error *err)
+                             struct arena *arena, visit_listed visit, void *context,
+                             struct error *err)
 {
     struct listing_visit each = {visit, context};
     struct upstream_page page;

@@ -41,9 +41,11 @@ static void add(struct gathering *gathering, const char *version)
     gathering->count++;
 }
 
-static enum status add_listed(void *context, const char *version, const char *file, struct error *err)
+static enum status add_listed(void *context, const char *version, const char *file,
+                              int64_t published_us, struct error *err)
 {
     (void)file;
+    (void)published_us;
     (void)err;
     add(context, version);
     return STATUS_OK;

@@ -1,5 +1,6 @@
 #include "storage/catalog/ingest.h"
 
+#include "config/clock.h"
 #include "storage/blobs/stage.h"
 #include "storage/blobs/stage_file.h"
 #include "storage/catalog/blob_row.h"
@@ -84,17 +85,39 @@ static enum status tell_changed(struct transaction *tx, const struct ingest *ing
     return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
 }
 
-/* A package's first document says when all of its files were first seen. */
-static enum status note_listed(struct transaction *tx, const struct upstream_document *document,
-                               struct error *err)
+/* What was said first counts, and that it is not said any more is told. */
+static enum status note_moved(struct transaction *tx, const struct ingest *ingest,
+                              const struct listed *listed, struct error *err)
 {
+    char before[CLOCK_TEXT_SIZE], now[CLOCK_TEXT_SIZE];
+    const struct byte_fault fault = {.kind = "upstream.time-moved",
+                                     .name = ingest->name_norm,
+                                     .version = listed->version,
+                                     .file = listed->file,
+                                     .expected = before,
+                                     .found = now};
+    bool is_news = false;
+    enum status rc = tx_note_moved(tx, ingest->document.package_id, listed, &is_news, err);
+
+    if (rc || !is_news)
+        return rc;
+    clock_format_iso(listed->after_us, before);
+    clock_format_iso(listed->published_us, now);
+    return tx_report_fault(tx, ingest->upstream, &fault, err);
+}
+
+/* A package's first document says when all of its files were first seen. */
+static enum status note_listed(struct transaction *tx, const struct ingest *ingest, struct error *err)
+{
+    const struct upstream_document *document = &ingest->document;
     struct listed listed = {.version = "", .file = "", .first_us = document->fetched_us};
     enum status rc = tx_note_listed(tx, document->package_id, &listed, err);
 
     for (size_t i = 0; i < document->appeared_count && !rc; i++) {
         listed = document->appeared[i];
         listed.first_us = document->fetched_us;
-        rc = tx_note_listed(tx, document->package_id, &listed, err);
+        rc = listed.has_moved ? note_moved(tx, ingest, &listed, err)
+                              : tx_note_listed(tx, document->package_id, &listed, err);
     }
     return rc;
 }
@@ -137,7 +160,7 @@ static enum status keep_document(struct transaction *tx, struct ingest *ingest, 
     db_bind_int(query, 12, document->generation);
     db_bind_int(query, 13, document->fetched_us);
     db_bind_int(query, 14, document->checked_us);
-    if ((rc = db_run(query, err)) || (rc = note_listed(tx, document, err)))
+    if ((rc = db_run(query, err)) || (rc = note_listed(tx, ingest, err)))
         return rc;
     return tell_changed(tx, ingest, err);
 }

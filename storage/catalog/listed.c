@@ -22,8 +22,10 @@ enum status catalog_walk_listed(struct catalog *catalog, const struct upstream *
     db_bind_int(reading.query, 2, upstream->format);
     db_bind_text(reading.query, 3, name_norm);
     while (!(rc = db_next_row(reading.query, err))) {
-        const struct listed listed = {db_text(reading.query, 0), db_text(reading.query, 1),
-                                      db_int(reading.query, 2), db_int(reading.query, 3)};
+        const struct listed listed = {.version = db_text(reading.query, 0),
+                                      .file = db_text(reading.query, 1),
+                                      .after_us = db_int(reading.query, 2),
+                                      .first_us = db_int(reading.query, 3)};
 
         if ((rc = visit(context, &listed, err)))
             break;
@@ -45,6 +47,27 @@ enum status tx_note_listed(struct transaction *tx, int64_t package_id, const str
     db_bind_int(query, 4, listed->after_us);
     db_bind_int(query, 5, listed->first_us);
     return db_run(query, err);
+}
+
+enum status tx_note_moved(struct transaction *tx, int64_t package_id, const struct listed *listed,
+                          bool *is_news, struct error *err)
+{
+    static const char NOTE[] =
+        "INSERT INTO listed(package_id, version, file, after_us, first_us) SELECT ?1, ?2, ?3, ?4,"
+        " COALESCE((SELECT l.first_us FROM listed l WHERE l.package_id = ?1 AND l.file = ''"
+        " AND l.version = ''), ?5) WHERE 1 = 1 ON CONFLICT(package_id, file, version) DO UPDATE"
+        " SET after_us = excluded.after_us WHERE listed.after_us < excluded.after_us";
+    struct query *query = db_query(tx->db, NOTE);
+    enum status rc;
+
+    db_bind_int(query, 1, package_id);
+    db_bind_text(query, 2, listed->version);
+    db_bind_text(query, 3, listed->file);
+    db_bind_int(query, 4, listed->after_us);
+    db_bind_int(query, 5, listed->first_us);
+    if (!(rc = db_run(query, err)))
+        *is_news = db_changes(tx->db) > 0;
+    return rc;
 }
 
 enum status catalog_walk_archive_facts(struct catalog *catalog, int64_t org_id, enum format format,

@@ -10,6 +10,8 @@ struct listed {
     const char *version, *file; /* file "": the package, whose first listing came at first_us */
     int64_t after_us;           /* when we last fetched the listing without it; 0: never */
     int64_t first_us;           /* when we first fetched it with it */
+    int64_t published_us;       /* of rows that are written: when that was, as it says by now; 0: it does not */
+    bool has_moved; /* it was there, and its time is further back now than after_us, as it was said before */
 };
 /* None for a package that was never fetched. */
 enum status catalog_walk_listed(struct catalog *catalog, const struct upstream *upstream,
@@ -17,6 +19,10 @@ enum status catalog_walk_listed(struct catalog *catalog, const struct upstream *
                                 enum status (*visit)(void *context, const struct listed *listed,
                                                      struct error *err),
                                 void *context, struct error *err);
+/* For operations: what has been told once stays. A time that was told earlier is no reason to be older:
+ * is_news says whether that was not known. */
+enum status tx_note_moved(struct transaction *tx, int64_t package_id, const struct listed *listed,
+                          bool *is_news, struct error *err);
 /* For operations: what has been told once stays. */
 enum status tx_note_listed(struct transaction *tx, int64_t package_id, const struct listed *listed,
                            struct error *err);

@@ -215,6 +215,12 @@ static enum status report(struct transaction *tx, void *argument, struct error *
     return rc;
 }
 
+enum status tx_report_fault(struct transaction *tx, const struct upstream *upstream,
+                            const struct byte_fault *fault, struct error *err)
+{
+    return report(tx, &(struct report){upstream, fault}, err);
+}
+
 enum status tx_report_pin(struct transaction *tx, const struct ingest *ingest, struct error *err)
 {
     char found[2 * SHA256_SIZE + 1];

@@ -386,9 +386,7 @@ enum status mirror_read_document(const struct mirror_document *shown, struct rea
     return STATUS_OK;
 }
 
-static enum status visit_files(const struct kept_document *document,
-                               enum status (*visit)(void *context, const char *version,
-                                                    const char *file, struct error *err),
+static enum status visit_files(const struct kept_document *document, visit_listed visit,
                                void *context, struct error *err)
 {
     const struct mirror_format *const *formats = document->mirror->options.formats;
@@ -407,10 +405,8 @@ static enum status visit_files(const struct kept_document *document,
 }
 
 enum status mirror_visit_kept(struct mirror *mirror, const struct upstream *upstream, const char *name,
-                              const char *name_norm,
-                              enum status (*visit)(void *context, const char *version,
-                                                   const char *file, struct error *err),
-                              void *context, struct error *err)
+                              const char *name_norm, visit_listed visit, void *context,
+                              struct error *err)
 {
     struct kept_document *document;
     enum status rc;

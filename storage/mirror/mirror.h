@@ -11,6 +11,10 @@ struct strbuf;
 
 struct mirror_document;
 
+/* A file that a document names. published_us: when that was, as it says; 0: it does not. */
+typedef enum status (*visit_listed)(void *context, const char *version, const char *file,
+                                    int64_t published_us, struct error *err);
+
 /* How a format asks its upstreams. One constant of each protocol. */
 struct mirror_format {
     enum format format;
@@ -23,10 +27,7 @@ struct mirror_format {
                          struct arena *arena, struct error *err);
     /* Visits the files that a document names. */
     enum status (*list)(struct reader *reader, const struct mirror_document *document,
-                        struct arena *arena,
-                        enum status (*visit)(void *context, const char *version, const char *file,
-                                             struct error *err),
-                        void *context, struct error *err);
+                        struct arena *arena, visit_listed visit, void *context, struct error *err);
 };
 
 struct mirror_options {
@@ -78,10 +79,8 @@ enum status mirror_read_document(const struct mirror_document *document, struct 
 /* Visits the files that the kept document names, however old it is; none where none is kept. Asks
  * nobody. */
 enum status mirror_visit_kept(struct mirror *mirror, const struct upstream *upstream, const char *name,
-                              const char *name_norm,
-                              enum status (*visit)(void *context, const char *version,
-                                                   const char *file, struct error *err),
-                              void *context, struct error *err);
+                              const char *name_norm, visit_listed visit, void *context,
+                              struct error *err);
 /* For what was rendered from a document that is past its freshness: when it is fresh until by now; 0: it
  * may be served, and a refresh goes on in the background; -1: it may not, for it is too old, of another
  * time or gone: mirror_get_document(). When its bytes change, the writer's package_changed hook

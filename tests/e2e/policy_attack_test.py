@@ -165,6 +165,27 @@ def test_what_a_kept_archive_says_outlives_its_listing(sandbox, upstream, change
     assert sandbox.get(path % "sandbox").status == 200
 
 
+def test_a_time_that_moves_back_after_the_first_look_ends_no_cooldown(house, upstream):
+    """What was said first counts, is told of once, and holds over a restart."""
+    upstream.npm.add("left-pad", "1.3.0", published=ago(days=500))
+    npm = upstream.npm.add("left-pad", "1.3.1", published=ago(hours=1))
+    pypi = upstream.pypi.add(packages.wheel("left-pad", "1.3.1"), upload_time=ago(hours=1))
+    set_policy(house, COOLDOWN)
+    assert get(house, "left-pad", "1.3.1").status == 403
+    assert house.get(file_path(house, pypi)).status == 403
+    for days in (300, 100):
+        npm.published, pypi.upload_time = ago(days=days), ago(days=days)
+        for _ in range(2):
+            assert get(house, "left-pad", "1.3.1").status == 403
+            assert list(house.get(f"{house.npm}/left-pad").json()["versions"]) == ["1.3.0"]
+            assert house.get(file_path(house, pypi)).status == 403
+    house.restart()
+    assert get(house, "left-pad", "1.3.1").status == 403 and house.get(file_path(house, pypi)).status == 403
+    told = events(house, "upstream.time-moved")
+    assert sorted({item["target"] for item in told}) == ["npm:left-pad@1.3.1", "pypi:left-pad@1.3.1"], told
+    assert len(told) == 2, told
+
+
 def test_an_approval_names_no_other_package(house, upstream):
     """A range is a range: it cannot go on with the name."""
     upstream.pypi.add(packages.wheel("left", "1.0"), upload_time=ago(hours=1))
