@@ -197,6 +197,51 @@ def test_no_route_gives_what_is_held(server, upstream, was_kept):
     assert not [request for request in upstream.requests if "1.3.1" in request.path], "nothing of it is fetched"
 
 
+def npm_spellings(base, name, version):
+    """How a version of the package may be written in a path, by those who mean well and by those who do not."""
+    bare, slash = name.split("/")[-1], name.replace("/", "%2f")
+    packages = [name, slash, name.replace("/", "%2F"), name.replace("@", "%40"), name.replace("a", "%61"), name.upper(),
+                name.capitalize()]
+    files = [bare, name, slash, bare.upper(), bare.replace("-", "%2d")]
+    versions = [version, "v" + version, "=" + version, "0" + version, version + "+build", version.replace(".0", ".00")]
+    for package in packages:
+        yield from (f"{base}/{package}/-/{file}-{version}{end}" for file in files for end in (".tgz", ".TGZ"))
+        yield from (f"{base}/{package}/{one}" for one in versions)
+        yield from (f"{base}/{package}/-/{bare}-{one}.tgz" for one in versions)
+
+
+def python_spellings(base, dist):
+    for project in ("left-pad", "Left.Pad", "LEFT__pad", "left%2dpad"):
+        for file in (dist.filename, dist.filename.upper(), dist.filename.replace("_pad", "-pad"),
+                     dist.filename.replace("_", "%5f")):
+            for digest in (dist.sha256, "-"):
+                yield from (f"{base}/files/{project}/{digest}/{file}{end}" for end in ("", ".metadata", ".METADATA"))
+
+
+@conformance("art-100")
+def test_every_spelling_of_a_held_file_is_refused_where_it_would_give_bytes(server, upstream):
+    """And none tells of it that would be nothing without the policy."""
+    attach(server, "npm", upstream.npm_url)
+    attach(server, "pypi", upstream.pypi_url)
+    names, dists = ("left-pad", "@acme/pad", "JSONStream"), {}
+    for version in ("1.0.0", "2.0.0"):
+        for name in names:
+            upstream.npm.add(name, version)
+        dists[version] = packages.wheel("left-pad", version)
+        upstream.pypi.add(dists[version])
+    set_policy(server, 'rules: {second: {hold: {version: "2.0.0"}, say: It waits}}')
+    pairs = [pair for name in names for pair in zip(npm_spellings(server.npm, name, "1.0.0"),
+                                                    npm_spellings(server.npm, name, "2.0.0"))]
+    pairs += zip(python_spellings(server.pypi, dists["1.0.0"]), python_spellings(server.pypi, dists["2.0.0"]))
+    seen = set()
+    for free, held in pairs:
+        given, refused = server.get(free), server.get(held)
+        assert refused.status == (403 if given.status == 200 else given.status), (free, given, held, refused)
+        assert refused.status != 403 or b"It waits" in refused.body, (held, refused)
+        seen.add(given.status)
+    assert seen == {200, 404}
+
+
 @conformance("npm-168", "art-101")
 def test_a_version_that_matures_appears_by_itself(server, upstream):
     attach(server, "npm", upstream.npm_url)
