@@ -14,6 +14,7 @@ struct names {
     struct request *req;
     const char **names;
     size_t count, room;
+    struct arena *scratch; /* of one name */
 };
 
 static void add_name(struct names *names, const char *name)
@@ -25,46 +26,29 @@ static void add_name(struct names *names, const char *name)
 
 /* A name that was kept from an upstream may be another's by now. */
 static enum status is_owned_by(struct names *names, const struct source *source, const char *name,
-                               struct arena *arena, bool *is_owned, struct error *err)
+                               bool *is_owned, struct error *err)
 {
     struct request *req = names->req;
     struct owner owner;
     enum status rc = catalog_find_owner(req->service->catalog, req->repository->org_id, FORMAT_PYPI,
-                                        name, arena, &owner, err);
+                                        name, names->scratch, &owner, err);
 
     *is_owned = !rc && owner.upstream && !strcmp(owner.upstream, source->name);
+    arena_reset(names->scratch);
     return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
 }
 
-static enum status add_names_of(struct names *names, const struct source *source, struct error *err)
+static enum status visit_name(void *context, const struct source *source,
+                              const struct package *package, struct error *err)
 {
-    enum { AT_ONCE = 1000 };
-    struct request *req = names->req;
-    const struct repository repository = {.id = source->id,
-                                          .org_id = req->repository->org_id,
-                                          .org = req->repository->org,
-                                          .name = source->name};
-    struct arena *arena = arena_new();
-    const char *after = "";
-    struct package *packages;
+    struct names *names = context;
     bool is_shown = true;
-    size_t count;
-    enum status rc;
+    enum status rc = STATUS_OK;
 
-    do {
-        rc = catalog_list_packages(req->service->catalog, &repository, FORMAT_PYPI, after, AT_ONCE,
-                                   arena, &packages, &count, err);
-        for (size_t i = 0; !rc && i < count; i++) {
-            if (source->is_upstream)
-                rc = is_owned_by(names, source, packages[i].name_norm, arena, &is_shown, err);
-            if (!rc && is_shown)
-                add_name(names, packages[i].name_norm);
-        }
-        if (!rc && count)
-            after = arena_copy(req->arena, packages[count - 1].name_norm);
-        arena_reset(arena);
-    } while (!rc && count == AT_ONCE);
-    arena_free(arena);
+    if (source->is_upstream)
+        rc = is_owned_by(names, source, package->name_norm, &is_shown, err);
+    if (!rc && is_shown)
+        add_name(names, package->name_norm);
     return rc;
 }
 
@@ -77,20 +61,14 @@ static int by_name(const void *a, const void *b)
  * and would be a list of most of a million. */
 enum status root_render(struct request *req, bool is_json, struct strbuf *out, struct error *err)
 {
-    struct names names = {.req = req};
-    const struct source itself = {.id = req->repository->id, .name = req->repository->name};
-    struct source *sources;
+    struct names names = {.req = req, .scratch = arena_new()};
     struct page page;
-    size_t count;
-    enum status rc;
+    enum status rc = catalog_walk_names(req->service->catalog, req->repository, FORMAT_PYPI, true,
+                                        visit_name, &names, err);
 
-    if ((rc = add_names_of(&names, &itself, err)) ||
-        (rc = catalog_list_sources(req->service->catalog, req->repository, req->arena, &sources,
-                                   &count, err)))
+    arena_free(names.scratch);
+    if (rc)
         return rc;
-    for (size_t i = 0; i < count; i++)
-        if ((rc = add_names_of(&names, &sources[i], err)))
-            return rc;
     if (names.count)
         qsort(names.names, names.count, sizeof *names.names, by_name);
     page_begin_root(&page, out, is_json);

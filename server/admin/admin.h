@@ -28,6 +28,7 @@ enum status admin_remove_source(struct request *req, struct response *res);
 
 enum status admin_get_owner(struct request *req, struct response *res);
 enum status admin_set_owner(struct request *req, struct response *res);
+enum status admin_list_own_names(struct request *req, struct response *res);
 enum status admin_list_claims(struct request *req, struct response *res);
 enum status admin_add_claim(struct request *req, struct response *res);
 enum status admin_remove_claim(struct request *req, struct response *res);

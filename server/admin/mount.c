@@ -17,6 +17,7 @@ static const struct route routes[] = {
     {METHOD_GET,    "/orgs/:org/repositories/:repo", MAY_READ,             0, admin_get_repository,    NULL    },
     {METHOD_PATCH,  "/orgs/:org/repositories/:repo", MAY_ADMIN_REPOSITORY, 0, admin_set_repository,
      body_max                                                                                                  },
+    {METHOD_GET,    "/orgs/:org/repositories/:repo/own-names", MAY_READ,   0, admin_list_own_names,    NULL},
     {METHOD_GET,    "/orgs/:org/repositories/:repo/sources", MAY_ADMIN_ORG, 0, admin_list_sources,      NULL},
     {METHOD_POST,   "/orgs/:org/repositories/:repo/sources", MAY_ADMIN_ORG, 0, admin_add_source,
      body_max},

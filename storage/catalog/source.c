@@ -1,6 +1,7 @@
 #include "storage/catalog/source.h"
 
 #include "storage/catalog/home_map.h"
+#include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/strbuf.h"
 #include "storage/metadata/db.h"
@@ -43,6 +44,68 @@ enum status catalog_list_sources(struct catalog *catalog, const struct repositor
             };
     org_homes_release(homes);
     return STATUS_OK;
+}
+
+struct name_walk {
+    struct catalog *catalog;
+    const struct repository *repository;
+    enum format format;
+    enum status (*visit)(void *context, const struct source *source, const struct package *package,
+                         struct error *err);
+    void *context;
+};
+
+static enum status walk_names_of(const struct name_walk *walk, const struct source *source,
+                                 struct error *err)
+{
+    enum { AT_ONCE = 1000 };
+    const struct repository repository = {.id = source->id,
+                                          .org_id = walk->repository->org_id,
+                                          .org = walk->repository->org,
+                                          .name = source->name};
+    struct arena *arenas[] = {arena_new(), arena_new()}; /* the last name of a page outlives it */
+    const char *after = "";
+    struct package *packages;
+    size_t count, page = 0;
+    enum status rc;
+
+    do {
+        struct arena *arena = arenas[page++ % 2];
+
+        arena_reset(arena);
+        rc = catalog_list_packages(walk->catalog, &repository, walk->format, after, AT_ONCE, arena,
+                                   &packages, &count, err);
+        for (size_t i = 0; !rc && i < count; i++)
+            rc = walk->visit(walk->context, source, &packages[i], err);
+        if (!rc && count)
+            after = packages[count - 1].name_norm;
+    } while (!rc && count == AT_ONCE);
+    arena_free(arenas[0]);
+    arena_free(arenas[1]);
+    return rc;
+}
+
+enum status catalog_walk_names(struct catalog *catalog, const struct repository *repository,
+                               enum format format, bool with_upstreams,
+                               enum status (*visit)(void *context, const struct source *source,
+                                                    const struct package *package, struct error *err),
+                               void *context, struct error *err)
+{
+    const struct name_walk walk = {catalog, repository, format, visit, context};
+    const struct source itself = {.id = repository->id, .name = repository->name};
+    struct arena *arena = arena_new();
+    struct source *sources;
+    size_t count;
+    enum status rc;
+
+    rc = catalog_list_sources(catalog, repository, arena, &sources, &count, err);
+    if (!rc)
+        rc = walk_names_of(&walk, &itself, err);
+    for (size_t i = 0; !rc && i < count; i++)
+        if (with_upstreams || !sources[i].is_upstream)
+            rc = walk_names_of(&walk, &sources[i], err);
+    arena_free(arena);
+    return rc;
 }
 
 struct source_change {

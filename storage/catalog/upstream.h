@@ -3,6 +3,8 @@
 #pragma once
 #include "storage/catalog/access.h"
 
+struct package;
+
 struct upstream {
     int64_t id; /* of the repository, of kind 2, that its packages are cached under */
     int64_t org_id;
@@ -59,6 +61,14 @@ struct source {
 enum status catalog_list_sources(struct catalog *catalog, const struct repository *repository,
                                  struct arena *arena, struct source **out, size_t *count,
                                  struct error *err);
+/* Every package of the format that is kept in the repository or in one of its sources, upstreams only if
+ * asked for, each in order of name: what two of them have comes twice. What the visitor gets lives only
+ * during the call; its failure ends the walk. */
+enum status catalog_walk_names(struct catalog *catalog, const struct repository *repository,
+                               enum format format, bool with_upstreams,
+                               enum status (*visit)(void *context, const struct source *source,
+                                                    const struct package *package, struct error *err),
+                               void *context, struct error *err);
 /* Appends; a repository is no source of itself, and sources of sources are not looked at. */
 enum status catalog_add_source(struct catalog *catalog, const struct actor *actor,
                                const struct repository *repository, const char *name,

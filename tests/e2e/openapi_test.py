@@ -108,6 +108,10 @@ def test_answers_are_as_described(server):
     ask("DELETE", sources + "/{source}", org="acme", repo="main", source="partner", expected=204)
     ask("POST", sources, {"name": "partner"}, 201, org="acme", repo="main")
     ask("POST", sources, {"name": "partner"}, 409, org="acme", repo="main")
+    own = "/orgs/{org}/repositories/{repo}/own-names"
+    ask("GET", own, query="?format=npm", org="acme", repo="main", expected=200)
+    ask("GET", own, query="?format=nuget", org="acme", repo="main", expected=400)
+    ask("GET", own, query="?format=npm", org="acme", repo="absent", expected=404)
     owners = "/orgs/{org}/owners"
     wish = {"package": "npm:left-pad", "owner": "partner", "reason": "theirs"}
     ask("GET", owners, query="?package=npm:left-pad", org="acme", expected=404)

@@ -47,6 +47,7 @@ ABSENT = {"org": "akme", "repo": "mein", "id": "9"}
 # Routes whose object is not in the path alone: the query and the body that name it.
 NAMED_ELSEWHERE = {
     ("GET", "/api/v1/orgs/:org/repositories"): ("", None),
+    ("GET", "/api/v1/orgs/:org/repositories/:repo/own-names"): ("?format=npm", None),
     ("GET", "/api/v1/orgs/:org/owners"): ("?package=npm:hello", None),
     ("POST", "/api/v1/orgs/:org/repositories/:repo/removals"):
         ("", {"package": "artifact:hello", "version": "9.9.9", "reason": "walls"}),
