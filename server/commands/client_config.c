@@ -21,8 +21,7 @@ static const char ASK_PIP[] =
     "$pip config get global.index-url 2>/dev/null || PYTHONPATH=$from python3 -c '"
     "from pip._internal.models.index import PyPI; print(PyPI.simple_url)' 2>/dev/null";
 
-/* The first line that the shell's command prints; "" where it fails. */
-static char *first_line(const char *command, struct arena *arena)
+char *client_config_first_line(const char *command, struct arena *arena)
 {
     char *line = arena_alloc(arena, LINE_MAX_BYTES);
     FILE *pipe = popen(command, "re");
@@ -53,7 +52,7 @@ enum status client_config_registry(const char *format, struct arena *arena, cons
                                    struct error *err)
 {
     bool is_npm = !strcmp(format, "npm");
-    char *url = first_line(is_npm ? ASK_NPM : ASK_PIP, arena);
+    char *url = client_config_first_line(is_npm ? ASK_NPM : ASK_PIP, arena);
 
     if (strncmp(url, "https://", 8) && strncmp(url, "http://", 7))
         return fail(err, STATUS_NOT_FOUND, "",

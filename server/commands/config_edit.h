@@ -27,9 +27,20 @@ extern const struct line_form npmrc_form, pip_conf_form, yarnrc_form;
 void lines_put(struct config_edit *edit, const struct line_form *form, const char *section,
                const char *key, const char *value);
 
+/* Adds `key[]=item` lines, above all sections, for the items that the key has not got. Lists of items end
+ * with NULL; an item has no sign that would want to be escaped. */
+void lines_put_items(struct config_edit *edit, const struct line_form *form, const char *key,
+                     const char *const *items);
+
 /* Sets a key of [table]. value is TOML, quotes and all. */
 enum status toml_put(struct config_edit *edit, const char *table, const char *key, const char *value,
                      struct error *err);
+/* Adds items to the list of texts under a key of [table]. */
+enum status toml_put_items(struct config_edit *edit, const char *table, const char *key,
+                           const char *const *items, struct error *err);
+/* Gives [table] the keys that it has not got, each with this value; "x = {…}" is a table, too. */
+enum status toml_put_keys(struct config_edit *edit, const char *table, const char *const *keys,
+                          const char *value, struct error *err);
 /* A member as it is written, quotes and all. Lists end with a row without a key. */
 struct config_member {
     const char *key, *value;
@@ -46,9 +57,9 @@ enum status toml_block_value(const char *text, const char *table, size_t count, 
 /* Sets members of the mapping under path[0]: path[1]: …, which ends with NULL; empty, of the document. */
 enum status yaml_put(struct config_edit *edit, const char *const *path,
                      const struct config_member *members, struct error *err);
-/* Adds an item to the list under a key of the document. */
-enum status yaml_put_item(struct config_edit *edit, const char *key, const char *item,
-                          struct error *err);
+/* Adds items to the list under a key of the document. */
+enum status yaml_put_items(struct config_edit *edit, const char *key, const char *const *items,
+                           struct error *err);
 
 /* Sets the password for a host. An account that is not Packhouse's (another login, and no pkh… password) is
  * left alone and refused. */

@@ -1,5 +1,5 @@
 /* `key=value` lines: .npmrc, pip.conf, .yarnrc. */
-#include "server/commands/config_edit.h"
+#include "server/commands/config_edit_text.h"
 #include "storage/memory/arena.h"
 
 #include <ctype.h>
@@ -10,12 +10,6 @@ enum { EDIT_MAX = 256 << 20 };
 const struct line_form npmrc_form = {.separators = "=", .written = "="};
 const struct line_form pip_conf_form = {.separators = "=:", .written = " = ", .folds = true};
 const struct line_form yarnrc_form = {.separators = " \t", .written = " "};
-
-void config_edit_init(struct config_edit *edit, struct arena *arena, const char *text)
-{
-    *edit = (struct config_edit){.arena = arena, .text = text};
-    strbuf_init(&edit->put, arena, EDIT_MAX);
-}
 
 /* One line of a text: what of it counts, without blanks around it, and its ending. */
 struct line {
@@ -45,8 +39,8 @@ static bool same_letter(const struct line_form *form, char a, char b)
     return a == b;
 }
 
-/* Whether the line sets the key. A key in quotes is the key, as .yarnrc has it. */
-static bool sets_key(const struct line_form *form, const struct line *line, const char *key)
+/* What divides key and value, if the line sets the key. A key in quotes is the key, as .yarnrc has it. */
+static const char *find_separator(const struct line_form *form, const struct line *line, const char *key)
 {
     const char *at = line->text;
     bool is_quoted = *at == '"' && at < line->text_end;
@@ -54,12 +48,12 @@ static bool sets_key(const struct line_form *form, const struct line *line, cons
     at += is_quoted && *key != '"';
     for (; *key; key++, at++)
         if (at == line->text_end || !same_letter(form, *at, *key))
-            return false;
+            return NULL;
     at += is_quoted && at < line->text_end && *at == '"';
     if (!strchr(form->separators, ' '))
         while (at < line->text_end && (*at == ' ' || *at == '\t'))
             at++;
-    return at < line->text_end && strchr(form->separators, *at);
+    return at < line->text_end && strchr(form->separators, *at) ? at : NULL;
 }
 
 static bool is_section(const struct line *line)
@@ -124,7 +118,7 @@ void lines_put(struct config_edit *edit, const struct line_form *form, const cha
     while (next_line(&at, &line)) {
         if (is_section(&line))
             is_within = section && is_named(&line, section);
-        if (!is_within || is_section(&line) || !sets_key(form, &line, key)) {
+        if (!is_within || is_section(&line) || !find_separator(form, &line, key)) {
             strbuf_bytes(&out, line.start, (size_t)(at - line.start));
             continue;
         }
@@ -142,4 +136,43 @@ void lines_put(struct config_edit *edit, const struct line_form *form, const cha
         strbuf_format(&edit->put, "[%s]\n", section);
     add_setting(&edit->put, form, key, value);
     strbuf_char(&edit->put, '\n');
+}
+
+static bool has_item(const char *text, const struct line_form *form, const char *const *keys, const char *item)
+{
+    size_t length = strlen(item);
+    struct line line;
+
+    while (next_line(&text, &line) && !is_section(&line))
+        for (const char *const *key = keys; *key; key++) {
+            const char *at = find_separator(form, &line, *key);
+
+            if (!at)
+                continue;
+            at++;
+            at += strspn(at, " \t\"'");
+            if (!strncmp(at, item, length) && at + length <= line.text_end &&
+                strspn(at + length, "\"'") == (size_t)(line.text_end - at) - length)
+                return true;
+        }
+    return false;
+}
+
+void lines_put_items(struct config_edit *edit, const struct line_form *form, const char *key,
+                     const char *const *items)
+{
+    const char *keys[] = {arena_format(edit->arena, "%s[]", key), key, NULL};
+    struct strbuf lines;
+
+    strbuf_init(&lines, edit->arena, EDIT_MAX);
+    for (; *items; items++) {
+        if (!has_item(edit->text, form, keys, *items)) {
+            add_setting(&lines, form, keys[0], *items);
+            strbuf_char(&lines, '\n');
+        }
+        add_setting(&edit->put, form, keys[0], *items);
+        strbuf_char(&edit->put, '\n');
+    }
+    if (lines.length)
+        config_edit_insert(edit, place(edit->text, NULL), lines.data);
 }

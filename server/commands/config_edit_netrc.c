@@ -1,5 +1,5 @@
 /* ~/.netrc: words, of which `machine HOST` begins an account. */
-#include "server/commands/config_edit.h"
+#include "server/commands/config_edit_text.h"
 #include "storage/memory/arena.h"
 
 #include <string.h>
@@ -78,11 +78,6 @@ static void find_account(const char *text, const char *host, struct account *out
     }
 }
 
-static void splice(struct config_edit *edit, const char *from, const char *to, const char *with)
-{
-    edit->text = arena_format(edit->arena, "%.*s%s%s", (int)(from - edit->text), edit->text, with, to);
-}
-
 enum status netrc_put(struct config_edit *edit, const char *host, const char *login,
                       const char *password, struct error *err)
 {
@@ -100,7 +95,7 @@ enum status netrc_put(struct config_edit *edit, const char *host, const char *lo
         gap = at > edit->text && at[-1] != '\n' ? "\n" : "";
         if (account.ends_in_macro && !*at)
             gap = "\n\n";
-        splice(edit, at, at, arena_format(edit->arena, "%s%s\n", gap, line));
+        config_edit_splice(edit, at, at, arena_format(edit->arena, "%s%s\n", gap, line));
         return STATUS_OK;
     }
     if (!account.login.text || !account.password.text ||
@@ -109,6 +104,6 @@ enum status netrc_put(struct config_edit *edit, const char *host, const char *lo
                     "the netrc file has another account for %s, which is left alone; take it away, or give "
                     "it the token as its password",
                     host);
-    splice(edit, account.password.text, account.password.text + account.password.length, password);
+    config_edit_splice(edit, account.password.text, account.password.text + account.password.length, password);
     return STATUS_OK;
 }

@@ -1,8 +1,10 @@
 /* YAML in block form, as Yarn writes it: .yarnrc.yml. */
-#include "server/commands/config_edit.h"
+#include "server/commands/config_edit_text.h"
 #include "storage/memory/arena.h"
 
 #include <string.h>
+
+enum { LINES_MAX = 1 << 20 };
 
 struct yaml_line {
     const char *start, *text, *end; /* text is behind the indentation, end at the newline */
@@ -83,17 +85,6 @@ static const char *find_key(const struct block *block, const char *key, struct y
     return NULL;
 }
 
-static void splice(struct config_edit *edit, const char *from, const char *to, const char *with)
-{
-    struct strbuf out;
-
-    strbuf_init(&out, edit->arena, strlen(edit->text) + strlen(with));
-    strbuf_bytes(&out, edit->text, (size_t)(from - edit->text));
-    strbuf_text(&out, with);
-    strbuf_text(&out, to);
-    edit->text = out.data;
-}
-
 /* A key that no plain scalar could be is written in quotes. */
 static void write_key(struct strbuf *out, const char *key)
 {
@@ -126,17 +117,14 @@ static void insert(struct config_edit *edit, const char *at, const char *const *
 {
     struct strbuf lines;
 
-    strbuf_init(&lines, edit->arena, 64 << 10);
-    if (at > edit->text && at[-1] != '\n')
-        strbuf_char(&lines, '\n');
+    strbuf_init(&lines, edit->arena, LINES_MAX);
     write_member(&lines, member, write_path(&lines, path, indent));
-    splice(edit, at, at, lines.data);
+    config_edit_insert(edit, at, lines.data);
 }
 
 static enum status refuse_form(const char *key, struct error *err)
 {
-    return fail(err, STATUS_INVALID, "",
-                "it writes %s in a form that is not edited here; write it with one key a line first", key);
+    return config_edit_refuse(key, "with one key a line", err);
 }
 
 /* A whole document in braces. */
@@ -176,7 +164,7 @@ static enum status put_member(struct config_edit *edit, const char *const *path,
     inner = under(&block, &line);
     if (inner.end > inner.start)
         return refuse_form(member->key, err);
-    splice(edit, value, line.end, arena_format(edit->arena, " %s", member->value));
+    config_edit_splice(edit, value, line.end, arena_format(edit->arena, " %s", member->value));
     return STATUS_OK;
 }
 
@@ -229,31 +217,48 @@ static struct block items_from(const char *start, const char *end, size_t least)
     return block;
 }
 
-enum status yaml_put_item(struct config_edit *edit, const char *key, const char *item,
-                          struct error *err)
+/* "  - "a"" and so on, for those of the items that are not among the lines of the list. */
+static void write_items(struct strbuf *out, const struct block *list, const char *const *items, size_t indent)
 {
-    const char *end = edit->text + strlen(edit->text), *found, *at, *added, *start;
-    struct block block = block_from(edit->text, end, 0), items;
-    struct yaml_line line, item_line;
+    for (; *items; items++) {
+        const char *at = list->start;
+        struct yaml_line line;
+        bool is_there = false;
 
-    strbuf_format(&edit->put, "%s:\n  - \"%s\"\n", key, item);
+        while (!is_there && next_line(&at, list->end, &line))
+            is_there = !line.is_empty && is_item(&line, *items);
+        if (!is_there)
+            strbuf_format(out, "%*s- \"%s\"\n", (int)indent, "", *items);
+    }
+}
+
+enum status yaml_put_items(struct config_edit *edit, const char *key, const char *const *items,
+                           struct error *err)
+{
+    struct block document = block_from(edit->text, edit->text + strlen(edit->text), 0), list;
+    const char *value, *first;
+    struct strbuf all, missing;
+    struct yaml_line line;
+
     if (is_flow(edit->text))
         return refuse_form(key, err);
-    if (!(found = find_key(&block, key, &line))) {
-        added = arena_format(edit->arena, "%s%s:\n  - \"%s\"\n",
-                             block.end > edit->text && block.end[-1] != '\n' ? "\n" : "", key, item);
-        splice(edit, block.end, block.end, added);
-        return STATUS_OK;
-    }
-    if (!is_bare(found, &line))
+    strbuf_init(&all, edit->arena, LINES_MAX);
+    strbuf_format(&all, "%s:\n", key);
+    write_items(&all, &(struct block){0}, items, 2);
+    if (!(value = find_key(&document, key, &line))) {
+        config_edit_insert(edit, document.end, all.data);
+    } else if (is_bare(value, &line)) {
+        first = line.end + (*line.end == '\n');
+        list = items_from(first, document.end, document.indent);
+        strbuf_init(&missing, edit->arena, LINES_MAX);
+        write_items(&missing, &list, items, list.indent);
+        if (missing.length)
+            config_edit_insert(edit, first, missing.data);
+    } else if (*(value += strspn(value, " \t")) == '[') {
+        config_edit_put_inside(edit, value, items, "\"", "\"");
+    } else {
         return refuse_form(key, err);
-    start = at = line.end + (*line.end == '\n');
-    items = items_from(start, block.end, block.indent);
-    while (next_line(&at, items.end, &item_line))
-        if (!item_line.is_empty && is_item(&item_line, item))
-            return STATUS_OK;
-    added = arena_format(edit->arena, "%s%*s- \"%s\"\n", start[-1] != '\n' ? "\n" : "",
-                         (int)items.indent, "", item);
-    splice(edit, start, start, added);
+    }
+    strbuf_text(&edit->put, all.data);
     return STATUS_OK;
 }

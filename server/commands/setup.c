@@ -98,14 +98,14 @@ static enum status make_plan(struct setup *setup, const struct setup_client *cli
     const char *texts[SETUP_FILES_MAX] = {0};
     enum status rc;
 
-    if ((rc = client->plan(setup, err)))
+    if ((rc = client->plan(setup, err)) || (rc = setup_exempt(setup, client, err)))
         return rc;
     for (size_t i = 0; i < setup->count; i++) {
         texts[i] = setup->files[i].edit.text;
         strbuf_clear(&setup->files[i].edit.put);
     }
     setup->note_count = 0;
-    if ((rc = client->plan(setup, err)))
+    if ((rc = client->plan(setup, err)) || (rc = setup_exempt(setup, client, err)))
         return rc;
     for (size_t i = 0; i < setup->count; i++)
         if (strcmp(texts[i], setup->files[i].edit.text))
@@ -290,7 +290,8 @@ static int run(struct command_call *call)
                              call->arguments[0]);
     if (read_options(&setup, client, &err))
         return command_usage(call, "%s", err.message);
-    if (ask_addresses(&setup, &err) || make_plan(&setup, client, &err) || keep_secrets_out(&setup, &err) ||
+    if (ask_addresses(&setup, &err) || setup_find_own_names(&setup, client, &err) ||
+        make_plan(&setup, client, &err) || keep_secrets_out(&setup, &err) ||
         (writes && write_files(&setup, &err)) ||
         setup_lockfiles_find(&setup, client, command_option(call, "fix") != NULL, &lockfiles, &err))
         return command_fail(call, &err);
@@ -312,8 +313,9 @@ static const struct command_option options[] = {
 const struct command setup_commands[] = {
     {"setup", NULL, "CLIENT", "Makes a client ask Packhouse, in the project that you stand in",
      "CLIENT is npm, pnpm, yarn, bun, pip, uv or poetry. The address goes into the project's file, the token\n"
-     "into a file of your own that nobody else can read; what else is in them stays. Lockfiles that name\n"
-     "another host would go round Packhouse: they are listed.\n\n"
+     "into a file of your own that nobody else can read; what else is in them stays. Names that are your org's\n"
+     "own are exempt from the client's cooldown, if it has one. Lockfiles that name another host would go round\n"
+     "Packhouse: they are listed.\n\n"
      "packhouse setup npm --repo acme/main --write",
      options, SETTING_CLIENT, run},
     {0},

@@ -9,6 +9,13 @@ struct command_call;
 
 enum { SETUP_FILES_MAX = 6, SETUP_NOTES_MAX = 16 };
 
+/* Names that are the org's own, for a client that waits before it takes a new version. */
+struct setup_own_names {
+    const char *const *names; /* patterns first; ends with NULL */
+    size_t count;
+    bool has_more; /* than the server lists */
+};
+
 struct setup_file {
     const char *path;
     bool has_secret; /* so it is the person's own, and nobody else may read it */
@@ -26,6 +33,9 @@ struct setup {
     bool is_user;         /* --user: the address goes into the person's own files, too */
     const char *home;
     const char *source;   /* Poetry's name for the index; NULL: it is not Poetry */
+    struct setup_own_names own;
+    const char *release;  /* of the client, "11.19.1"; NULL: it is not known */
+    bool never_waits;     /* the project is for a release that has no cooldown */
     struct setup_file files[SETUP_FILES_MAX];
     size_t count;
     const char *notes[SETUP_NOTES_MAX]; /* sentences that the person should read */
@@ -37,6 +47,11 @@ struct setup_client {
     bool speaks_npm;
     enum status (*plan)(struct setup *setup, struct error *err);
     const char *const *variables; /* of the environment, that win over its files; ends with NULL */
+    const char *exempts_since;    /* the release that can exempt names from its cooldown: one before it would
+                                     stumble over the setting. NULL: none can */
+    bool takes_patterns;          /* and names with '*', too */
+    /* Puts the own names in. Where its file is in a form that is not edited, a sentence is all that comes. */
+    enum status (*exempt)(struct setup *setup, struct error *err);
 };
 extern const struct setup_client setup_npm_clients[], setup_python_clients[]; /* end without a name */
 
@@ -46,6 +61,16 @@ struct config_edit *setup_edit(struct setup *setup, const char *path, bool has_s
 /* Whether the plan changes the file, or whom it is open to. */
 bool setup_must_write(const struct setup_file *file);
 void setup_note(struct setup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Asks for the own names, and for the client's release where there are any. */
+enum status setup_find_own_names(struct setup *setup, const struct setup_client *client, struct error *err);
+/* Has the client take the own names as soon as they are published. */
+enum status setup_exempt(struct setup *setup, const struct setup_client *client, struct error *err);
+/* What package.json pins the client to: "4.18.1"; NULL: nothing. */
+const char *setup_pinned_release(struct setup *setup, const char *client);
+/* Whether the client is of this release, or a later one. */
+bool setup_reaches(const struct setup *setup, const char *release);
+/* The first of these files that has a word in it; NULL: none has. Ends with NULL. */
+const char *setup_file_with(struct setup *setup, const char *const *paths, const char *word);
 /* Joins a folder and a name; "" as the folder is the project's. */
 const char *setup_path(struct setup *setup, const char *folder, const char *name);
 /* $XDG_CONFIG_HOME, or ~/.config. */

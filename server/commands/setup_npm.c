@@ -1,10 +1,11 @@
 /* How npm, pnpm, Yarn and bun are told which registry to ask, and with which token. */
 #include "server/commands/setup.h"
 #include "storage/memory/arena.h"
-#include "storage/memory/json.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* "registry", or "@acme:registry". */
 static const char *registry_key(struct setup *setup)
@@ -133,34 +134,20 @@ static enum status plan_berry(struct setup *setup, struct error *err)
         return err->status;
     if ((rc = yaml_put(edit, setup->scope ? scoped : everywhere, members, err)))
         return rc;
-    if (!strncmp(setup->registry, "http://", 7))
-        rc = yaml_put_item(edit, "unsafeHttpWhitelist", setup_host(setup, setup->registry), err);
+    if (!strncmp(setup->registry, "http://", 7)) {
+        const char *const hosts[] = {setup_host(setup, setup->registry), NULL};
+
+        rc = yaml_put_items(edit, "unsafeHttpWhitelist", hosts, err);
+    }
     return rc;
-}
-
-/* What package.json pins: '1' for Yarn 1, another digit for a later one, '\0' for neither. */
-static char pinned_yarn(struct setup *setup)
-{
-    struct text_file file;
-    struct json *json = NULL;
-    const char *pinned;
-    char major = '\0';
-
-    if (text_file_read("package.json", setup->arena, &file, NULL) ||
-        json_parse(file.text, strlen(file.text), 0, &json, NULL))
-        return '\0';
-    pinned = json_text(json_get(json, "packageManager"));
-    if (pinned && !strncmp(pinned, "yarn@", 5))
-        major = pinned[5] == '1' && pinned[6] == '.' ? '1' : '2';
-    json_free(json);
-    return major;
 }
 
 /* The project tells which Yarn it is for; where it does not, both are told. */
 static enum status plan_yarn(struct setup *setup, struct error *err)
 {
     struct text_file lock = {0}, rc_file = {0};
-    char major = setup->is_user ? '\0' : pinned_yarn(setup);
+    const char *pinned = setup->is_user ? NULL : setup_pinned_release(setup, "yarn");
+    char major = !pinned ? '\0' : !strncmp(pinned, "1.", 2) ? '1' : '2';
     enum status rc = STATUS_OK;
 
     if (!setup->is_user && !major) {
@@ -172,11 +159,90 @@ static enum status plan_yarn(struct setup *setup, struct error *err)
         else if (strstr(lock.text, "# yarn lockfile v1"))
             major = '1';
     }
+    setup->never_waits = major == '1';
     if (major != '1')
         rc = plan_berry(setup, err);
     if (!rc && major != '2')
         rc = plan_yarn1(setup, err);
     return rc;
+}
+
+/* npm 11.10 to 11.16 have a cooldown, and nothing that would be exempt from it. */
+static enum status exempt_npm(struct setup *setup, struct error *err)
+{
+    static const char key[] = "min-release-age-exclude";
+    const char *own = user_npmrc(setup);
+    const char *const files[] = {setup->is_user ? own : ".npmrc", own, NULL};
+    const char *path = setup_file_with(setup, files, key); /* a list in a nearer file would hide it */
+    struct config_edit *edit = setup_edit(setup, path ? path : files[0], false, err);
+
+    if (!edit)
+        return err->status;
+    lines_put_items(edit, &npmrc_form, key, setup->own.names);
+    return STATUS_OK;
+}
+
+/* A second pnpm-workspace.yaml, below the first, would cut the project out of its workspace. */
+static enum status refuse_inner_workspace(struct setup *setup, struct error *err)
+{
+    char folder[PATH_MAX];
+
+    if (!realpath(".", folder))
+        return fail_errno(err, "cannot tell which folder this is");
+    for (char *slash; (slash = strrchr(folder, '/')) && slash > folder;) {
+        *slash = '\0';
+        if (!access(setup_path(setup, folder, "pnpm-workspace.yaml"), F_OK))
+            return fail(err, STATUS_INVALID, "",
+                        "%.200s has the workspace's settings: run this there for names of your own", folder);
+    }
+    return STATUS_OK;
+}
+
+/* pnpm 10 reads both of its names for the setting, each in other files; pnpm 11 has the one in YAML left. */
+static enum status exempt_pnpm(struct setup *setup, struct error *err)
+{
+    static const char key[] = "minimumReleaseAgeExclude", lines_key[] = "minimum-release-age-exclude";
+    const char *rc_file = setup_path(setup, setup_config_folder(setup), "pnpm/rc");
+    const char *const nearest[] = {"pnpm-workspace.yaml", NULL};
+    const char *const files[] = {setup->is_user ? rc_file : ".npmrc", rc_file, user_npmrc(setup), NULL};
+    const char *path = NULL;
+    struct config_edit *edit;
+    enum status rc;
+
+    if (setup->is_user && setup_reaches(setup, "11"))
+        return fail(err, STATUS_INVALID, "", "this pnpm reads names to exempt from projects: set up those, too");
+    if (setup->is_user || (!setup_file_with(setup, nearest, key) && !setup_reaches(setup, "11")))
+        path = setup_file_with(setup, files, lines_key);
+    if (!path && setup->is_user)
+        path = rc_file;
+    if (!path && access(nearest[0], F_OK) && (rc = refuse_inner_workspace(setup, err)))
+        return rc;
+    if (!(edit = setup_edit(setup, path ? path : nearest[0], false, err)))
+        return err->status;
+    if (!path)
+        return yaml_put_items(edit, key, setup->own.names, err);
+    lines_put_items(edit, &npmrc_form, lines_key, setup->own.names);
+    return STATUS_OK;
+}
+
+/* Lists of all its files are taken together. */
+static enum status exempt_yarn(struct setup *setup, struct error *err)
+{
+    struct config_edit *edit =
+        setup_edit(setup, setup_path(setup, project_folder(setup), ".yarnrc.yml"), false, err);
+
+    return edit ? yaml_put_items(edit, "npmPreapprovedPackages", setup->own.names, err) : err->status;
+}
+
+static enum status exempt_bun(struct setup *setup, struct error *err)
+{
+    static const char key[] = "minimumReleaseAgeExcludes";
+    const char *own = setup_path(setup, setup->home, ".bunfig.toml");
+    const char *const files[] = {setup->is_user ? own : "bunfig.toml", own, NULL};
+    const char *path = setup_file_with(setup, files, key);
+    struct config_edit *edit = setup_edit(setup, path ? path : files[0], false, err);
+
+    return edit ? toml_put_items(edit, "install", key, setup->own.names, err) : err->status;
 }
 
 static const char *const npm_variables[] = {"npm_config_registry", "NPM_CONFIG_REGISTRY", NULL};
@@ -186,9 +252,9 @@ static const char *const bun_variables[] = {"BUN_CONFIG_REGISTRY", "npm_config_r
                                             "NPM_CONFIG_REGISTRY", NULL};
 
 const struct setup_client setup_npm_clients[] = {
-    {"npm",  true, plan_npm,  npm_variables },
-    {"pnpm", true, plan_npm,  npm_variables },
-    {"yarn", true, plan_yarn, yarn_variables},
-    {"bun",  true, plan_bun,  bun_variables },
+    {"npm",  true, plan_npm,  npm_variables,  "11.17", true,  exempt_npm },
+    {"pnpm", true, plan_npm,  npm_variables,  "10.17", true,  exempt_pnpm},
+    {"yarn", true, plan_yarn, yarn_variables, "4.10",  true,  exempt_yarn},
+    {"bun",  true, plan_bun,  bun_variables,  "1.3",   false, exempt_bun },
     {0},
 };

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static enum status put_token(struct setup *setup, struct error *err)
 {
@@ -79,23 +80,33 @@ static void note_others(struct setup *setup, const char *path, const char *text,
             setup_note(setup, "%s names another source, too: %.200s", path, name ? name : "one without a name");
 }
 
+/* The file that uv reads in this place, and its table for all of uv. uv.toml wins where both are. */
+static enum status find_uv_file(struct setup *setup, const char **path, const char **prefix, struct error *err)
+{
+    struct text_file uv, project;
+    enum status rc;
+
+    *path = setup->is_user ? setup_path(setup, setup_config_folder(setup), "uv/uv.toml") : "uv.toml";
+    *prefix = "";
+    if ((rc = text_file_read("uv.toml", setup->arena, &uv, err)) ||
+        (rc = text_file_read("pyproject.toml", setup->arena, &project, err)))
+        return rc;
+    if (!setup->is_user && !uv.mode && project.mode) {
+        *path = "pyproject.toml";
+        *prefix = "tool.uv.";
+    }
+    return STATUS_OK;
+}
+
 static enum status plan_uv(struct setup *setup, struct error *err)
 {
-    const char *path = "uv.toml", *table = "index", *name;
-    struct text_file uv, project;
+    const char *path, *prefix, *table, *name;
     struct config_edit *edit;
     enum status rc;
 
-    if ((rc = text_file_read("uv.toml", setup->arena, &uv, err)) ||
-        (rc = text_file_read("pyproject.toml", setup->arena, &project, err)) ||
-        (rc = put_token(setup, err)))
+    if ((rc = find_uv_file(setup, &path, &prefix, err)) || (rc = put_token(setup, err)))
         return rc;
-    if (setup->is_user) {
-        path = setup_path(setup, setup_config_folder(setup), "uv/uv.toml");
-    } else if (!uv.mode && project.mode) { /* uv.toml wins where both are */
-        path = "pyproject.toml";
-        table = "tool.uv.index";
-    }
+    table = arena_format(setup->arena, "%sindex", prefix);
     if (!(edit = setup_edit(setup, path, false, err)))
         return err->status;
     name = find_name(setup, edit->text, table);
@@ -138,14 +149,68 @@ static enum status plan_poetry(struct setup *setup, struct error *err)
     return rc;
 }
 
+/* pip takes no exemption: all that can be done is to say so. */
+static enum status exempt_pip(struct setup *setup, struct error *err)
+{
+    const char *given = getenv("PIP_UPLOADED_PRIOR_TO");
+    bool waits = given && *given;
+
+    (void)err;
+    for (size_t i = 0; i < setup->count; i++)
+        waits = waits || strstr(setup->files[i].edit.text, "uploaded-prior-to");
+    if (waits)
+        setup_note(setup, "pip can exempt no name from uploaded-prior-to, so your own packages wait as others do; "
+                          "--uploaded-prior-to P0D lets one install through");
+    return STATUS_OK;
+}
+
+/* A lockfile tells what was exempt, and uv before 0.13 refuses one that tells something else: where nobody
+ * waits, that would be harm for nothing. */
+static bool uv_should_exempt(struct setup *setup)
+{
+    const char *const files[] = {"uv.lock", "uv.toml", "pyproject.toml",
+                                 setup_path(setup, setup_config_folder(setup), "uv/uv.toml"), NULL};
+    const char *given = getenv("UV_EXCLUDE_NEWER");
+
+    return access("uv.lock", F_OK) || (given && *given) || setup_file_with(setup, files, "exclude-newer");
+}
+
+/* The tables of all its files are taken together. */
+static enum status exempt_uv(struct setup *setup, struct error *err)
+{
+    const char *path, *prefix;
+    struct config_edit *edit;
+    enum status rc;
+
+    if (!uv_should_exempt(setup))
+        return STATUS_OK;
+    if ((rc = find_uv_file(setup, &path, &prefix, err)))
+        return rc;
+    if (!(edit = setup_edit(setup, path, false, err)))
+        return err->status;
+    return toml_put_keys(edit, arena_format(setup->arena, "%sexclude-newer-package", prefix), setup->own.names,
+                         "false", err);
+}
+
+static enum status exempt_poetry(struct setup *setup, struct error *err)
+{
+    static const char key[] = "min-release-age-exclude";
+    const char *const files[] = {
+        "poetry.toml", setup_path(setup, setup_config_folder(setup), "pypoetry/config.toml"), NULL};
+    const char *path = setup_file_with(setup, files, key); /* a list in a nearer file would hide it */
+    struct config_edit *edit = setup_edit(setup, path ? path : files[0], false, err);
+
+    return edit ? toml_put_items(edit, "solver", key, setup->own.names, err) : err->status;
+}
+
 static const char *const pip_variables[] = {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", NULL};
 static const char *const uv_variables[] = {"UV_DEFAULT_INDEX", "UV_INDEX_URL",       "UV_INDEX",
                                            "UV_EXTRA_INDEX_URL", "UV_NO_CONFIG", NULL};
 static const char *const no_variables[] = {NULL};
 
 const struct setup_client setup_python_clients[] = {
-    {"pip",    false, plan_pip,    pip_variables},
-    {"uv",     false, plan_uv,     uv_variables },
-    {"poetry", false, plan_poetry, no_variables },
+    {"pip",    false, plan_pip,    pip_variables, NULL,     false, exempt_pip   },
+    {"uv",     false, plan_uv,     uv_variables,  "0.9.17", false, exempt_uv    },
+    {"poetry", false, plan_poetry, no_variables,  "2.4",    false, exempt_poetry},
     {0},
 };

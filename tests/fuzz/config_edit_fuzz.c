@@ -12,6 +12,7 @@ static enum status edit_with(int editor, struct config_edit *edit, struct error 
 {
     static const struct config_member block[] = {
         {"name", "\"packhouse\""}, {"url", "\"U\""}, {"default", "true"}, {0}};
+    static const char *const items[] = {"h", "@a/*", NULL};
     static const char *const path[] = {"npmRegistries", "//h/npm/a/m", NULL};
 
     switch (editor) {
@@ -21,7 +22,10 @@ static enum status edit_with(int editor, struct config_edit *edit, struct error 
     case 3: return toml_put(edit, "install", "registry", "\"U\"", err);
     case 4: return toml_put_block(edit, "tool.uv.index", block, err);
     case 5: return yaml_put(edit, path, block, err);
-    case 6: return yaml_put_item(edit, "unsafeHttpWhitelist", "h", err);
+    case 6: return yaml_put_items(edit, "unsafeHttpWhitelist", items, err);
+    case 7: lines_put_items(edit, &npmrc_form, "own", items); return STATUS_OK;
+    case 8: return toml_put_items(edit, "install", "own", items, err);
+    case 9: return toml_put_keys(edit, "tool.uv.own", items, "false", err);
     default: return netrc_put(edit, "h", "__token__", "pkhp_new", err);
     }
 }
@@ -32,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *text = arena_copy_bytes(arena, data, size);
     struct config_edit edit;
 
-    for (int editor = 0; editor < 8; editor++) {
+    for (int editor = 0; editor < 11; editor++) {
         struct error err = {0};
 
         config_edit_init(&edit, arena, text);

@@ -11,7 +11,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum editor { NPMRC, YARNRC, PIP_CONF, BUNFIG, BUN_SCOPE, UV, POETRY, BERRY, BERRY_TOKEN, BERRY_HOST, NETRC };
+enum editor { NPMRC, YARNRC, PIP_CONF, BUNFIG, BUN_SCOPE, UV, POETRY, BERRY, BERRY_TOKEN, BERRY_HOST, NETRC, NPM_OWN,
+              BERRY_OWN, BUN_OWN, UV_OWN };
 
 static enum status edit_with(enum editor editor, struct config_edit *edit, struct error *err)
 {
@@ -20,6 +21,8 @@ static enum status edit_with(enum editor editor, struct config_edit *edit, struc
     static const struct config_member token[] = {{"npmAlwaysAuth", "true"}, {"npmAuthToken", "\"T\""}, {0}};
     static const struct config_member uv[] = {
         {"name", "\"packhouse\""}, {"url", "\"U\""}, {"default", "true"}, {0}};
+
+    static const char *const hosts[] = {"h", NULL}, *const own[] = {"@a/*", "b", NULL}, *const names[] = {"a", "b-c", NULL};
 
     switch (editor) {
     case NPMRC: lines_put(edit, &npmrc_form, NULL, "registry", "U"); return STATUS_OK;
@@ -31,7 +34,11 @@ static enum status edit_with(enum editor editor, struct config_edit *edit, struc
     case POETRY: return toml_put_block(edit, "tool.poetry.source", uv, err);
     case BERRY: return yaml_put(edit, document, server, err);
     case BERRY_TOKEN: return yaml_put(edit, registry, token, err);
-    case BERRY_HOST: return yaml_put_item(edit, "unsafeHttpWhitelist", "h", err);
+    case BERRY_HOST: return yaml_put_items(edit, "unsafeHttpWhitelist", hosts, err);
+    case NPM_OWN: lines_put_items(edit, &npmrc_form, "own", own); return STATUS_OK;
+    case BERRY_OWN: return yaml_put_items(edit, "own", own, err);
+    case BUN_OWN: return toml_put_items(edit, "install", "own", own, err);
+    case UV_OWN: return toml_put_keys(edit, "tool.uv.own", names, "false", err);
     case NETRC: return netrc_put(edit, "h", "__token__", "pkhp_new", err);
     }
     return STATUS_INTERNAL;
@@ -102,7 +109,30 @@ static const struct {
     {BERRY_HOST, "unsafeHttpWhitelist:\n- g\nx:\n- h\n", "unsafeHttpWhitelist:\n- \"h\"\n- g\nx:\n- h\n"},
     {BERRY_HOST, "unsafeHttpWhitelist:\n    - 'h'\n", "unsafeHttpWhitelist:\n    - 'h'\n"},
     {BERRY_HOST, "unsafeHttpWhitelist:\nx: y\n", "unsafeHttpWhitelist:\n  - \"h\"\nx: y\n"},
-    {BERRY_HOST, "unsafeHttpWhitelist: [g]\n", NULL},
+    {BERRY_HOST, "unsafeHttpWhitelist: [g]\n", "unsafeHttpWhitelist: [\"h\", g]\n"},
+    {BERRY_HOST, "unsafeHttpWhitelist: [ g, 'h' ]\n", "unsafeHttpWhitelist: [ g, 'h' ]\n"},
+    {BERRY_HOST, "unsafeHttpWhitelist: g\n", NULL},
+    {NPM_OWN, "", "own[]=@a/*\nown[]=b\n"},
+    {NPM_OWN, "x=y\nown[]=b", "x=y\nown[]=b\nown[]=@a/*\n"},
+    {NPM_OWN, "own = \"@a/*\"\nowner[]=b\n", "own = \"@a/*\"\nowner[]=b\nown[]=b\n"},
+    {NPM_OWN, "own[]=bb\nown[] = @a/*\n[team]\nown[]=b\n", "own[]=bb\nown[] = @a/*\nown[]=b\n[team]\nown[]=b\n"},
+    {BERRY_OWN, "", "own:\n  - \"@a/*\"\n  - \"b\"\n"},
+    {BERRY_OWN, "own:\n  - b\n  - bb\n", "own:\n  - \"@a/*\"\n  - b\n  - bb\n"},
+    {BERRY_OWN, "own: []\n", "own: [\"@a/*\", \"b\"]\n"},
+    {BERRY_OWN, "own: [\n  'b', # ours\n]\n", "own: [\"@a/*\",\n  'b', # ours\n]\n"},
+    {BERRY_OWN, "own: {b: 1}\n", NULL},
+    {BUN_OWN, "", "[install]\nown = [\"@a/*\", \"b\"]\n"},
+    {BUN_OWN, "[install]\nexact = true\n", "[install]\nown = [\"@a/*\", \"b\"]\nexact = true\n"},
+    {BUN_OWN, "[install]\nown = [ \"bb\", 'b' ] # ours\n", "[install]\nown = [\"@a/*\", \"bb\", 'b' ] # ours\n"},
+    {BUN_OWN, "[install]\nown = [\n  # \"@a/*\",\n  [\"b\"],\n  \"c\",\n]\n",
+     "[install]\nown = [\"@a/*\", \"b\",\n  # \"@a/*\",\n  [\"b\"],\n  \"c\",\n]\n"},
+    {BUN_OWN, "[install]\nown = \"b\"\n", NULL},
+    {BUN_OWN, "install = {}\n", NULL},
+    {UV_OWN, "", "[tool.uv.own]\na = false\nb-c = false\n"},
+    {UV_OWN, "[tool.uv.own]\nb-c = \"2026-01-01\"\n", "[tool.uv.own]\na = false\nb-c = \"2026-01-01\"\n"},
+    {UV_OWN, "[tool.uv]\nown = { b = false, b-c=false }\n", "[tool.uv]\nown = {a = false, b = false, b-c=false }\n"},
+    {UV_OWN, "[tool.uv]\nown = {}\n", "[tool.uv]\nown = {a = false, b-c = false}\n"},
+    {UV_OWN, "[tool.uv]\nown.a = false\n", NULL},
     {NETRC, "", "machine h login __token__ password pkhp_new\n"},
     {NETRC, "machine h login __token__ password pkhp_old\nmachine g login a password b\n",
      "machine h login __token__ password pkhp_new\nmachine g login a password b\n"},
