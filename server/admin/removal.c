@@ -3,6 +3,7 @@
 #include "server/admin/admin.h"
 #include "server/admin/exchange.h"
 
+#include "storage/catalog/owner.h"
 #include "storage/catalog/removal.h"
 #include "storage/memory/arena.h"
 
@@ -60,6 +61,23 @@ static enum status answer(struct request *req, struct response *res, const struc
     return admin_respond(req, res, 200, &out);
 }
 
+/* What came from an upstream is nothing that this repository has: whoever wants it gone is told what does it. */
+static enum status tell_upstream(struct request *req, const struct removal *removal, enum status rc)
+{
+    const char *format = format_name(removal->format), *name = removal->name_norm;
+    struct owner owner;
+
+    if (removal->format == FORMAT_ARTIFACT ||
+        catalog_find_owner(req->service->catalog, req->repository->org_id, removal->format, name, req->arena,
+                           &owner, NULL) ||
+        !owner.upstream)
+        return rc;
+    return fail(&req->error, rc, "from-upstream",
+                "%s:%s comes from the upstream %s, so there is nothing of it to remove here: deny it in the org's"
+                " policy, or have no upstream asked for it any more with packhouse owner set %s:%s org",
+                format, name, owner.upstream, format, name);
+}
+
 static enum status change(struct request *req, struct response *res, const char *const *members,
                           size_t count,
                           enum status (*run)(struct catalog *catalog, struct removal *removal,
@@ -70,10 +88,14 @@ static enum status change(struct request *req, struct response *res, const char 
     struct json *body;
     enum status rc;
 
-    if (!(rc = admin_body(req, members, count, &body)) &&
-        !(rc = read_removal(req, body, &actor, &removal)) &&
-        !(rc = admin_about(req, "reason", run(req->service->catalog, &removal, &req->error))))
+    if ((rc = admin_body(req, members, count, &body)) || (rc = read_removal(req, body, &actor, &removal)))
+        goto done;
+    rc = run(req->service->catalog, &removal, &req->error);
+    if (rc == STATUS_NOT_FOUND)
+        rc = tell_upstream(req, &removal, rc);
+    if (!(rc = admin_about(req, "reason", rc)))
         rc = answer(req, res, &removal);
+done:
     json_free(body);
     return rc;
 }

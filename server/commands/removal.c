@@ -1,11 +1,10 @@
 /* `packhouse remove`, `restore` and `removed`: what goes, and what comes back. */
+#include "policy/purl.h"
 #include "server/commands/nouns.h"
 #include "server/commands/output.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/json.h"
 #include "storage/memory/strbuf.h"
-
-#include <string.h>
 
 enum { BODY_MAX = 64 << 10 };
 
@@ -24,18 +23,22 @@ static enum status find_repository(const struct command_call *call, const char *
     return STATUS_OK;
 }
 
-/* "npm:@acme/ui@1.0.0": the last '@' divides, and one right behind the colon is a scope's. */
+/* "npm:@acme/ui@1.0.0", or its package URL. */
 static enum status begin_body(const struct command_call *call, struct strbuf *body,
                               struct error *err)
 {
-    const char *given = call->arguments[0], *at = strrchr(given, '@'), *colon = strchr(given, ':');
+    const char *given = call->arguments[0];
+    struct purl purl;
+    enum status rc;
 
-    if (!colon || !at || at <= colon + 1 || !at[1])
-        return fail(err, STATUS_INVALID, "", "'%s' is no version; write it as npm:hello@1.0.0", given);
+    if ((rc = purl_parse(given, call->arena, &purl, err)))
+        return rc;
+    if (!purl.version)
+        return fail(err, STATUS_INVALID, "", "'%.200s' is no version; write it as npm:hello@1.0.0", given);
     strbuf_init(body, call->arena, BODY_MAX);
     strbuf_char(body, '{');
-    output_member(body, "package", arena_copy_bytes(call->arena, given, (size_t)(at - given)));
-    output_member(body, "version", at + 1);
+    output_member(body, "package", arena_format(call->arena, "%s:%s", format_name(purl.format), purl.name));
+    output_member(body, "version", purl.version);
     return STATUS_OK;
 }
 

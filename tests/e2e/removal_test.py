@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+import packages
+import pulling
 import shapes
 from clients import Failure
 from conformance import conformance
@@ -248,3 +250,35 @@ def test_a_publisher_may_not_remove(server, packhouse):
     body = b'{"package":"artifact:hello","version":"1.0.0","reason":"x"}'
     assert server.post("/api/v1/orgs/acme/repositories/main/removals", body, token=token).status == 403
     assert server.get(f"{server.artifacts}/hello/1.0.0/data.txt").status == 200
+
+
+@pytest.mark.parametrize("spelling", ["pkg:npm/hello@1.0.0", "pkg:NPM/hello@v1.0.0", "npm:hello@1.0.0"])
+def test_a_version_is_removed_by_each_of_its_names(server, packhouse, npm, spelling):
+    npm.publish(npm.make_package("hello", "1.0.0"))
+    assert "is removed" in packhouse("remove", spelling, "--repo", "acme/main", "--reason", "by mistake").stdout
+    assert "is back" in packhouse("restore", spelling, "--repo", "acme/main").stdout
+    assert server.get(f"{server.npm}/hello/-/hello-1.0.0.tgz").status == 200
+
+
+@pytest.mark.parametrize("spelling", ["npm:hello", "hello@1.0.0", "pkg:npm/hello", "pkg:cargo/hello@1.0.0", "npm:hello@"])
+def test_what_is_no_version_is_told_so(packhouse, spelling):
+    with pytest.raises(Failure) as failed:
+        packhouse("remove", spelling, "--repo", "acme/main", "--reason", "by mistake")
+    assert failed.value.code == 2 and spelling in failed.value.stderr
+
+
+@pytest.mark.parametrize("kind", ["npm", "pypi"])
+def test_what_came_from_an_upstream_is_not_ours_to_remove(server, packhouse, upstream, kind):
+    """The sentence says where it comes from, and what would end it."""
+    upstream.npm.add("theirs", "1.0.0")
+    upstream.pypi.add(packages.wheel("theirs", "1.0.0"))
+    name = pulling.attach(server, kind, getattr(upstream, f"{kind}_url"))["name"]
+    page = f"{server.npm}/theirs" if kind == "npm" else f"{server.pypi}/simple/theirs/"
+    assert server.get(page).status == 200
+    with pytest.raises(Failure) as failed:
+        packhouse("remove", f"{kind}:theirs@1.0.0", "--repo", "acme/main", "--reason", "not wanted")
+    assert failed.value.code == 4
+    assert f"comes from the upstream {name}" in failed.value.stderr
+    assert f"packhouse owner set {kind}:theirs org" in failed.value.stderr and "policy" in failed.value.stderr
+    with pytest.raises(Failure, match="has no npm:nowhere@1.0.0"):
+        packhouse("remove", "npm:nowhere@1.0.0", "--repo", "acme/main", "--reason", "not there")
