@@ -36,7 +36,9 @@ static enum status ask_for_token(char line[TOKEN_MAX], struct error *err)
     if (got)
         line[strcspn(line, "\r\n")] = '\0';
     if (!got || !*line)
-        return fail(err, STATUS_INVALID, "", "no token was given");
+        return fail(err, STATUS_INVALID, "",
+                    "no token was given. Say packhouse login --url URL --token TOKEN, or send it in one line: "
+                    "packhouse login --url URL <FILE; packhouse token create makes one");
     return STATUS_OK;
 }
 

@@ -60,7 +60,8 @@ void progress_show(struct progress *progress, size_t done, int64_t bytes)
         draw(progress, done, size);
         return;
     }
-    if ((tenth = done * 10 / progress->total) == progress->tenth)
+    tenth = done * 10 / progress->total;
+    if (tenth == progress->tenth || done == progress->total) /* the end is the command's to tell */
         return;
     progress->tenth = tenth;
     fprintf(progress->out, "%s %zu of %zu %s, %s\n", progress->verb, done, progress->total,

@@ -214,6 +214,13 @@ def test_login_makes_a_profile_that_only_its_owner_reads(run, new_api, tmp_path)
     assert os.listdir(profile.parent) and {"default.yaml", "work.yaml"} == set(os.listdir(profile.parent))
 
 
+@pytest.mark.parametrize("given", ["", "\n"])
+def test_a_login_without_a_token_says_what_to_type(run, given):
+    done = run("login", "--url", "http://127.0.0.1:9", input=given)
+    assert done.returncode == USAGE
+    assert "packhouse login --url URL --token TOKEN" in done.stderr and "packhouse token create" in done.stderr
+
+
 def test_a_token_that_is_typed_is_not_shown(new_api, tmp_path):
     api = new_api((200, {"name": "ann"}))
     pid, terminal = pty.fork()

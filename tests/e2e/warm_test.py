@@ -269,8 +269,10 @@ def test_a_terminal_sees_a_bar_and_a_log_sees_lines(pulling, warm):
     os.close(ours)
     assert done.returncode == DONE and said.startswith("warmed 3 of 3 packages")
     assert b"\r[" in seen and b"#] 3 of 3 packages, " in seen and seen.endswith(b"\r\x1b[K")
-    lines = warm(pulling, "package-lock.json").stderr.splitlines()
-    assert 1 <= len(lines) <= 10 and lines[-1].startswith("warmed 3 of 3 packages, ")
+    log = warm(pulling, "package-lock.json")
+    lines = (log.stderr + log.stdout).splitlines()
+    assert 1 <= len(lines) <= 10 and all(line.startswith("warmed ") for line in lines)
+    assert [line for line in lines if "3 of 3" in line] == [log.stdout.rstrip()], "the end is told once"
     assert not warm(pulling, "package-lock.json", "--json").stderr
 
 
