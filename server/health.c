@@ -2,6 +2,7 @@
 
 #include "protocols/http/document_cache.h"
 #include "protocols/http/response.h"
+#include "server/front_page.h"
 #include "server/metrics.h"
 #include "server/upstream_metrics.h"
 #include "storage/blobs/blob_store.h"
@@ -156,9 +157,10 @@ static enum status get_metrics(struct request *req, struct response *res)
 }
 
 static const struct route health_routes[] = {
-    {METHOD_GET, "/-/livez",  ANYONE, 0, get_livez,   NULL},
-    {METHOD_GET, "/-/readyz", ANYONE, 0, get_readyz,  NULL},
-    {METHOD_GET, "/metrics",  ANYONE, 0, get_metrics, NULL},
+    {METHOD_GET, "/",         ANYONE, 0, get_front_page, NULL},
+    {METHOD_GET, "/-/livez",  ANYONE, 0, get_livez,      NULL},
+    {METHOD_GET, "/-/readyz", ANYONE, 0, get_readyz,     NULL},
+    {METHOD_GET, "/metrics",  ANYONE, 0, get_metrics,    NULL},
 };
 
 const struct mount health_mount = {

@@ -37,6 +37,10 @@ def test_sigterm_lets_an_upload_finish_and_takes_no_more(server):
     sock.sendall(b"12345")
     until(lambda: in_flight(server) == 2)
     idle = server.socket()
+    idle.sendall(b"GET /-/livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    said = b""
+    while not said.endswith(b"alive\n"):  # one that was not accepted yet would be reset
+        said += idle.recv(4096)
     server.process.send_signal(signal.SIGTERM)
     until(lambda: "server.stopping" in server.log.read_text())
 
@@ -189,3 +193,19 @@ def test_idle_clients_leave_room_for_new_ones(server):
         assert sock.recv(4096).startswith(b"HTTP/1.1 200 ")
         held.append(sock)
     assert server.get("/-/readyz").status == 200
+
+
+def test_a_browser_is_told_what_this_is(server):
+    """The same page for everybody, in words of this server alone; programs get it as plain text."""
+    browser = server.get("/", token=None, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert browser.status == 200 and browser["Content-Type"].startswith("text/html")
+    text = browser.body.decode()
+    for line in (f"{server.url}/npm/ORG/REPOSITORY/", f"{server.url}/pypi/ORG/REPOSITORY/simple/", "packhouse setup npm"):
+        assert line in text
+    assert "acme" not in text and "main" not in text
+    assert browser["Content-Security-Policy"] == "default-src 'none'"
+    plain = server.get("/", token=None)
+    assert plain.status == 200 and plain["Content-Type"].startswith("text/plain") and "<" not in plain.body.decode()
+    assert server.http("HEAD", "/", token=None).status == 200
+    assert server.http("POST", "/", b"x").status == 405
+    assert server.get("/nothing", headers={"Accept": "text/html"}).status == 404
