@@ -5,6 +5,7 @@ import pathlib
 import platform
 import re
 import subprocess
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
@@ -33,11 +34,12 @@ def machine(binary, folder, rounds, seconds):
     cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     nginx = first_line("nginx", "-v").rpartition("/")[2]
     wrk = first_line("wrk", "-v").split()
-    return (f"{first_line(binary, '--version')}; nginx {nginx}, wrk {wrk[1] if len(wrk) > 1 else ''}. "
+    text = (f"{first_line(binary, '--version')}; nginx {nginx}, wrk {wrk[1] if len(wrk) > 1 else ''}. "
             f"{os.cpu_count()} cores ({cpu.group(1).strip() if cpu else platform.machine()}), "
             f"Linux {platform.release()}, data on {file_system(folder)}. "
             f"{rounds} rounds of {seconds} s for each number; the medians are shown. "
             f"Load average before the run: {os.getloadavg()[0]:.0f}.")
+    return textwrap.fill(text, 120, break_on_hyphens=False)
 
 
 def section(part):
