@@ -6,32 +6,11 @@
 #include "protocols/review/review_format.h"
 #include "storage/catalog/package.h"
 #include "storage/memory/arena.h"
-#include "storage/memory/semver.h"
 #include "storage/memory/strbuf.h"
 
 #include <string.h>
 
-enum { PACKAGE_JSON_MAX = 1 << 20, SCRIPT_READ_MAX = 4096, SORT_KEY_MAX = 1024 };
-
-static int compare_versions(const char *one, const char *other)
-{
-    struct semver first, second;
-    struct strbuf a, b;
-    int order = 0;
-
-    if (!semver_parse(one, &first) || !semver_parse(other, &second))
-        return 0;
-    strbuf_init(&a, NULL, SORT_KEY_MAX);
-    strbuf_init(&b, NULL, SORT_KEY_MAX);
-    semver_sort_key(&first, &a);
-    semver_sort_key(&second, &b);
-    order = memcmp(a.data, b.data, a.length < b.length ? a.length : b.length);
-    if (!order)
-        order = a.length < b.length ? -1 : a.length > b.length;
-    strbuf_free(&a);
-    strbuf_free(&b);
-    return order;
-}
+enum { PACKAGE_JSON_MAX = 1 << 20, SCRIPT_READ_MAX = 4096 };
 
 /* A version is its one tarball. */
 static int likeness(const char *file, const char *other, struct arena *arena)
@@ -346,7 +325,6 @@ static enum status read(struct request *req, const struct verdict_subject *subje
 
 const struct review_format npm_review_format = {
     .format = FORMAT_NPM,
-    .compare_versions = compare_versions,
     .likeness = likeness,
     .read = read,
 };

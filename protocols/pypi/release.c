@@ -8,22 +8,12 @@
 #include "protocols/review/review_format.h"
 #include "storage/memory/arena.h"
 #include "storage/memory/project_name.h"
-#include "storage/memory/pypi_version.h"
 #include "storage/memory/strbuf.h"
 
 #include <string.h>
 #include <strings.h>
 
 enum { METADATA_MAX = 4 << 20, ENTRY_POINTS_MAX = 1 << 20 };
-
-static int compare_versions(const char *one, const char *other)
-{
-    struct pypi_version first, second;
-
-    return pypi_version_parse(one, &first) && pypi_version_parse(other, &second)
-               ? pypi_version_compare(&first, &second)
-               : 0;
-}
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -247,7 +237,6 @@ static enum status read(struct request *req, const struct verdict_subject *subje
 
 const struct review_format pypi_review_format = {
     .format = FORMAT_PYPI,
-    .compare_versions = compare_versions,
     .likeness = likeness,
     .read = read,
 };

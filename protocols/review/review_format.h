@@ -11,8 +11,6 @@ struct verdict_subject;
 
 struct review_format {
     enum format format;
-    /* As versions are ordered; 0 also where one is none. */
-    int (*compare_versions)(const char *one, const char *other);
     /* How well two files of different versions compare: 0 not at all, 3 best. file alone, other NULL: how
      * much it says of its version. */
     int (*likeness)(const char *file, const char *other, struct arena *arena);

@@ -49,7 +49,7 @@ static void see_file(void *context, const struct facts *facts, const struct verd
     if (admin_is_of_version(finding->purl, facts->version))
         add(finding, &finding->ours, facts, verdict);
     else if (verdict->action == VERDICT_ALLOW &&
-             finding->format->compare_versions(facts->version, finding->purl->version) < 0)
+             format_compare_versions(facts->format, facts->version, finding->purl->version) < 0)
         add(finding, &finding->earlier, facts, verdict);
 }
 
@@ -58,7 +58,7 @@ static int compare_candidates(const void *a, const void *b, void *context)
 {
     const struct review_format *format = context;
     const struct candidate *one = a, *other = b;
-    int order = format->compare_versions(other->version, one->version);
+    int order = format_compare_versions(format->format, other->version, one->version);
 
     return order ? order : strcmp(one->file, other->file);
 }
@@ -89,7 +89,8 @@ static struct best find_best(const struct finding_pair *finding)
     struct best best = {0};
 
     for (size_t i = 0; i < earlier->count; i++) {
-        if (best.ours && finding->format->compare_versions(best.earlier->version, earlier->list[i].version))
+        if (best.ours && format_compare_versions(finding->format->format, best.earlier->version,
+                                                 earlier->list[i].version))
             break;
         arena_reset(scratch);
         for (size_t j = 0; j < ours->count; j++)

@@ -154,27 +154,24 @@ static void print_table(const struct table *table)
     }
 }
 
-static enum status read_pages(const struct command_call *call, const char *path, const char *query,
-                              struct table *table, struct strbuf *document, struct error *err)
+enum status output_each(const struct command_call *call, const char *path, const char *query,
+                        void (*visit)(void *context, const struct json *item), void *context,
+                        struct error *err)
 {
+    const char *next = arena_format(call->arena, "%s%s", path, query);
     struct client_answer answer;
-    const char *next = path;
+    size_t count = 0;
     enum status rc;
 
-    next = arena_format(call->arena, "%s%s", path, query);
-    while (next && table->row_count < ROWS_MAX) {
+    while (next && count < ROWS_MAX) {
         const struct json *items;
         const char *cursor;
 
         if ((rc = client_ask(call, "GET", next, NULL, &answer, err)))
             goto done;
         items = json_get(answer.json, "items");
-        for (size_t i = 0; i < json_count(items); i++) {
-            if (document->data[document->length - 1] != '[')
-                strbuf_char(document, ',');
-            output_json(document, json_at(items, i));
-            add_row(call, table, json_at(items, i));
-        }
+        for (size_t i = 0; i < json_count(items); i++, count++)
+            visit(context, json_at(items, i));
         cursor = json_text(json_get(answer.json, "next"));
         next = cursor
                    ? arena_format(call->arena, "%s%s%s%s", path, query,
@@ -188,30 +185,46 @@ done:
     return rc;
 }
 
+struct listing {
+    const struct command_call *call;
+    struct table table;
+    struct strbuf document;
+};
+
+static void list_item(void *context, const struct json *item)
+{
+    struct listing *listing = context;
+
+    if (listing->document.data[listing->document.length - 1] != '[')
+        strbuf_char(&listing->document, ',');
+    output_json(&listing->document, item);
+    add_row(listing->call, &listing->table, item);
+}
+
 int output_list(const struct command_call *call, const char *path, const char *query,
                 const struct output_column *columns)
 {
-    struct table table = {.columns = columns};
-    struct strbuf document;
+    struct listing listing = {.call = call, .table = {.columns = columns}};
+    struct table *table = &listing.table;
     struct error err = {0};
     enum status rc;
 
-    strbuf_init(&document, NULL, DOCUMENT_MAX);
-    strbuf_text(&document, "{\"items\":[");
-    while (columns[table.column_count].key)
-        table.column_count++;
-    for (size_t i = 0; i < table.column_count; i++)
-        add_cell(call, &table, arena_copy(call->arena, columns[i].title));
-    if (!(rc = read_pages(call, path, query, &table, &document, &err)) && strbuf_failed(&document))
+    strbuf_init(&listing.document, NULL, DOCUMENT_MAX);
+    strbuf_text(&listing.document, "{\"items\":[");
+    while (columns[table->column_count].key)
+        table->column_count++;
+    for (size_t i = 0; i < table->column_count; i++)
+        add_cell(call, table, arena_copy(call->arena, columns[i].title));
+    if (!(rc = output_each(call, path, query, list_item, &listing, &err)) && strbuf_failed(&listing.document))
         rc = fail(&err, STATUS_TOO_LARGE, "", "the list is too long");
-    strbuf_text(&document, "]}");
+    strbuf_text(&listing.document, "]}");
     if (!rc && call->json)
-        puts(document.data);
-    else if (!rc && table.row_count > table.column_count)
-        print_table(&table);
+        puts(listing.document.data);
+    else if (!rc && table->row_count > table->column_count)
+        print_table(table);
     else if (!rc)
         puts("There are none.");
-    strbuf_free(&document);
+    strbuf_free(&listing.document);
     return rc ? command_fail(call, &err) : EXIT_DONE;
 }
 

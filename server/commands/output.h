@@ -13,6 +13,10 @@ struct output_column {
  * what query gives, which is "" or begins with '?'. Returns the exit code. */
 int output_list(const struct command_call *call, const char *path, const char *query,
                 const struct output_column *columns);
+/* Visits each item of all pages. */
+enum status output_each(const struct command_call *call, const char *path, const char *query,
+                        void (*visit)(void *context, const struct json *item), void *context,
+                        struct error *err);
 /* Prints rows of answers that are no list. */
 void output_table(const struct command_call *call, const struct json *const *rows, size_t count,
                   const struct output_column *columns);
