@@ -44,12 +44,15 @@ static enum status parse_digits(const char *text, int64_t *value, const char **e
     return STATUS_OK;
 }
 
+/* example: what a right one looks like. */
 static enum status parse(const char *text, const struct unit *units, const char *known,
-                         int64_t *value, struct error *err)
+                         const char *example, int64_t *value, struct error *err)
 {
     const char *end;
     enum status rc;
 
+    if (*text < '0' || *text > '9')
+        return fail(err, STATUS_INVALID, "", "'%.40s' is no %s", text, example);
     if ((rc = parse_digits(text, value, &end, err)))
         return rc;
     while (*end == ' ')
@@ -68,7 +71,7 @@ enum status quantity_parse_size(const char *text, int64_t *bytes, struct error *
 {
     if (*text && text[strspn(text, "0123456789")] == '\0')
         return quantity_parse_integer(text, bytes, err);
-    return parse(text, sizes, "B, KiB, MiB, GiB or TiB", bytes, err);
+    return parse(text, sizes, "B, KiB, MiB, GiB or TiB", "size; write it as 64 MiB or 2 GiB", bytes, err);
 }
 
 enum status quantity_parse_duration(const char *text, int64_t *ms, struct error *err)
@@ -77,7 +80,7 @@ enum status quantity_parse_duration(const char *text, int64_t *ms, struct error 
         *ms = 0;
         return STATUS_OK;
     }
-    return parse(text, durations, "ms, s, m, h or d", ms, err);
+    return parse(text, durations, "ms, s, m, h or d", "duration; write it as 30d, 12h or 90s", ms, err);
 }
 
 enum status quantity_parse_integer(const char *text, int64_t *value, struct error *err)

@@ -104,8 +104,9 @@ static enum status absent(struct asking *asking)
                     "%.200s is a name that %s claims for itself, and nothing is published under it",
                     asking->package, asking->org->name);
     return fail(&req->error, STATUS_NOT_FOUND, "",
-                "%s/%s has no package %.200s, and neither has an upstream of it", asking->org->name,
-                req->repository->name, asking->package);
+                "nothing is known of %.200s: neither %s/%s nor an upstream of it has a package of that name. Is "
+                "the name right?",
+                asking->package, asking->org->name, req->repository->name);
 }
 
 /* Where policy is not about it: why not. */

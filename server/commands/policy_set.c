@@ -48,6 +48,7 @@ struct wanted_policy {
     const char *org, *name, *text;
     int64_t from;
     size_t added;
+    bool is_audit; /* it only records */
 };
 
 static enum status fetch_current(const struct command_call *call, struct wanted_policy *out,
@@ -144,6 +145,8 @@ static enum status read_wanted(const struct command_call *call, struct wanted_po
     if (!(rc = policy_read(out->name, out->text, strlen(out->text), &policy, err)) &&
         !(rc = policy_run_cases(policy, out->name, err)) && mode)
         rc = check_mode(policy, mode, out->name, err);
+    if (!rc)
+        out->is_audit = policy_mode(policy, "") == POLICY_AUDIT;
     policy_free(policy);
     return rc;
 }
@@ -153,12 +156,15 @@ static int tell_set(const struct command_call *call, const struct wanted_policy 
 {
     int64_t revision = json_int(json_get(answer, "revision"), 0);
 
+    const char *does = wanted->is_audit ? "is in audit mode: from now on it records what it would hold, and holds nothing"
+                                        : "holds from now on";
+
     if (wanted->added)
-        return output_done(call, answer, "%zu versions of the lockfile are approved. Revision %" PRId64
-                                         " of the policy of %s holds from now on.",
-                           wanted->added, revision, wanted->org);
-    return output_done(call, answer, "Revision %" PRId64 " of the policy of %s holds from now on.", revision,
-                       wanted->org);
+        return output_done(call, answer, "%zu version%s of the lockfile %s approved. Revision %" PRId64
+                                         " of the policy of %s %s.",
+                           wanted->added, wanted->added == 1 ? "" : "s", wanted->added == 1 ? "is" : "are", revision,
+                           wanted->org, does);
+    return output_done(call, answer, "Revision %" PRId64 " of the policy of %s %s.", revision, wanted->org, does);
 }
 
 int policy_set(struct command_call *call)

@@ -181,11 +181,11 @@ int policy_explain(struct command_call *call)
 static enum status read_days(const struct command_call *call, int64_t *out, struct error *err)
 {
     const char *text = command_option(call, "replay");
+    struct error reason = {0};
     int64_t ms = 7 * DAY_MS;
-    enum status rc;
 
-    if (text && (rc = quantity_parse_duration(text, &ms, err)))
-        return rc;
+    if (text && quantity_parse_duration(text, &ms, &reason))
+        return fail(err, STATUS_INVALID, "", "--replay: %s", reason.message);
     if (ms < DAY_MS || ms > DAYS_MAX * DAY_MS)
         return fail(err, STATUS_INVALID, "", "--replay is from 1d to %dd", DAYS_MAX);
     *out = (ms + DAY_MS - 1) / DAY_MS;
@@ -238,18 +238,20 @@ static int print_replayed(const struct command_call *call, const struct json *an
                            days);
     if (!decisions)
         return output_done(call, answer,
-                           "Nothing would change: %s decides all %" PRId64 " fetches of the last %" PRId64
-                           " days as they were decided.",
-                           call->arguments[0], fetches, days);
+                           "Nothing would change: %s decides %s of the last %" PRId64 " days as %s decided.",
+                           call->arguments[0],
+                           fetches == 1 ? "the one fetch"
+                                        : arena_format(call->arena, "all %" PRId64 " fetches", fetches),
+                           days, fetches == 1 ? "it was" : "they were");
     for (size_t i = 0; i < count; i++)
         rows[i] = json_at(items, i);
     if (!call->json)
         output_table(call, rows, count, columns);
     return output_done(call, answer,
-                       "%" PRId64 " decisions would change, about %" PRId64 " of the %" PRId64
+                       "%" PRId64 " %s would change, about %" PRId64 " of the %" PRId64
                        " fetches of the last %" PRId64 " days: %" PRId64 " would be refused, %" PRId64
                        " would be let in.%s",
-                       decisions, count_of(answer, "changed"), fetches, days, count_of(answer, "refused"),
+                       decisions, decisions == 1 ? "decision" : "decisions", count_of(answer, "changed"), fetches, days, count_of(answer, "refused"),
                        count_of(answer, "admitted"),
                        decisions > (int64_t)count ? " Not all of them are listed." : "");
 }

@@ -99,6 +99,8 @@ def test_every_command_explains_itself(run):
     (("org", "list", "--json=1"), "--json takes no value"),
     (("token", "create", "--expires"), "--expires takes a value: DURATION"),
     (("token", "create", "--expires", "30"), "--expires: '30' has no unit that is known"),
+    (("token", "create", "--expires", "yesterday"), "--expires: 'yesterday' is no duration; write it as 30d, 12h or 90s"),
+    (("policy", "diff", "--replay", "x", "careful", "--org", "acme"), "--replay: 'x' is no duration; write it as 30d"),
     (("token", "create", "--expires", "1ms"), "a token lives for a second at least"),
     (("token", "create", "--repo", "main"), "'main' is no repository; write it as ORG/NAME"),
     (("repo", "create", "main"), "'main' is no repository; write it as ORG/NAME"),

@@ -220,7 +220,7 @@ def test_explain_of_what_policy_is_not_about_is_a_sentence(shelf, npm):
     npm.publish(npm.make_package("@acme/ui", "1.0.0"))
     told = explain(shelf, "npm:@acme/ui@1.0.0")
     assert told["items"] == [] and "published here, in acme/main" in told["says"]
-    assert "no package npm:nobody" in explain(shelf, "npm:nobody", expected=404)["detail"]
+    assert "nothing is known of npm:nobody" in explain(shelf, "npm:nobody", expected=404)["detail"]
     assert "no version 9.9.9 of npm:left-pad" in explain(shelf, "npm:left-pad@9.9.9", expected=404)["detail"]
     assert "policy is not about them" in explain(shelf, "artifact:web")["says"]
     explain(shelf, "npm:", expected=400)
@@ -272,6 +272,8 @@ def test_the_commands_tell_it_to_people(shelf, packhouse, tmp_path):
     (tmp_path / "same.yaml").write_text(AUDIT)
     assert "Nothing would change: same.yaml decides all 6 fetches" in packhouse("policy", "diff", "same.yaml")
     assert json.loads(packhouse("policy", "diff", "new.yaml", "--json"))["decisions"] == 4
+    (tmp_path / "one.yaml").write_text('rules:\n  one:\n    deny: {name: "npm:copyleft"}\n    say: No\n')
+    assert "\n1 decision would change, about 1 of" in packhouse("policy", "diff", "one.yaml")
     (tmp_path / "bad.yaml").write_text("mode: enforce\nrule: {}\n")
     assert "bad.yaml:2:1" in packhouse("policy", "diff", "bad.yaml", code=1)
     packhouse("policy", "diff", "new.yaml", "--replay", "1h", code=2)
@@ -283,7 +285,7 @@ def test_the_commands_tell_it_to_people(shelf, packhouse, tmp_path):
     assert re.search(r"\nchanges: 20\S+Z\n", told) and re.search(r"\n  published: 20\S+Z\n", told)
     told = packhouse("policy", "explain", "pypi:six")
     assert re.search(r"^1\.16\.0 +allow", told, re.M) and re.search(r"^1\.17\.0 +hold", told, re.M)
-    assert "no package npm:nobody" in packhouse("policy", "explain", "npm:nobody", code=4)
+    assert "nothing is known of npm:nobody" in packhouse("policy", "explain", "npm:nobody", code=4)
 
 
 def test_set_changes_the_mode_alone(shelf, packhouse, tmp_path):
