@@ -165,7 +165,7 @@ static enum status render_upstream_tags(void *context, const struct upstream *up
         return rc;
     rendering->ends_us = verdicts.changes_us;
     npm_upstream_show_tags(&packument, out);
-    *modified_us = npm_upstream_time(&packument, "modified", 0);
+    *modified_us = npm_upstream_modified(&packument);
     return STATUS_OK;
 }
 

@@ -100,6 +100,8 @@ enum status npm_upstream_open(struct request *req, const struct upstream *upstre
     enum status rc;
 
     if ((rc = npm_upstream_open_unjudged(req, upstream, document, name, req->arena, out, err)) ||
+        (rc = catalog_find_own_change(req->service->catalog, upstream->org_id, FORMAT_NPM, name,
+                                      &out->changed_us, err)) ||
         (rc = package_verdicts_get(req, &subject, &known, verdicts, err)))
         return rc;
     if (verdicts->list)

@@ -19,6 +19,7 @@ struct npm_upstream_packument {
     struct npm_entries tags;     /* text: the version; as the upstream has them until settled */
     struct npm_entries times;
     int64_t modified_us; /* at the top, as abbreviated documents have it; -1: none */
+    int64_t changed_us;  /* when what this org published under the name last did, as by a removal; 0: never */
     bool is_unpublished; /* all of it was taken back */
     bool is_latest_moved;
     size_t left_out; /* versions that cannot be shown, and why the first cannot */
@@ -40,6 +41,9 @@ const struct npm_entry *npm_upstream_find(const struct npm_upstream_packument *p
 /* When a version was published, as far as the document tells; otherwise where it does not. */
 int64_t npm_upstream_time(const struct npm_upstream_packument *packument, const char *version,
                           int64_t otherwise_us);
+
+/* When what is shown of it last changed, there or here: never earlier than before, whatever went. */
+int64_t npm_upstream_modified(const struct npm_upstream_packument *packument);
 
 /* What a version's listing says. */
 struct npm_listing {

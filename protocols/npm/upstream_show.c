@@ -209,9 +209,8 @@ static void put_time(struct strbuf *out, const char *key, int64_t time_us)
 /* A version without a time is as new as the newest, for clients wait until versions are old enough.
  * Where nothing at all is known, it is the oldest time there is: nobody takes that for a real one,
  * and a young one would keep all versions back for as long as the document changes. */
-static int64_t unknown_time(const struct writing *writing)
+static int64_t unknown_time(const struct npm_upstream_packument *packument)
 {
-    const struct npm_upstream_packument *packument = writing->packument;
     int64_t newest = packument->modified_us > 0 ? packument->modified_us : 0;
 
     if ((newest = npm_upstream_time(packument, "modified", newest)))
@@ -222,26 +221,28 @@ static int64_t unknown_time(const struct writing *writing)
     return newest;
 }
 
+int64_t npm_upstream_modified(const struct npm_upstream_packument *packument)
+{
+    int64_t last = unknown_time(packument);
+
+    return packument->changed_us > last ? packument->changed_us : last;
+}
+
+/* Versions that are not shown count as well: what went must not take the document back in time. */
 static void find_ends(struct writing *writing)
 {
     const struct npm_upstream_packument *packument = writing->packument;
-    int64_t first = INT64_MAX, last = 0;
+    int64_t first = INT64_MAX;
 
-    writing->unknown_us = unknown_time(writing);
+    writing->unknown_us = unknown_time(writing->packument);
     for (size_t i = 0; i < packument->versions.count; i++) {
-        const struct npm_entry *version = &packument->versions.list[i];
-        int64_t time_us;
+        int64_t time_us =
+            npm_upstream_time(packument, packument->versions.list[i].key, writing->unknown_us);
 
-        if (version->is_gone)
-            continue;
-        time_us = npm_upstream_time(packument, version->key, writing->unknown_us);
         first = time_us < first ? time_us : first;
-        last = time_us > last ? time_us : last;
     }
-    if (packument->modified_us > last)
-        last = packument->modified_us;
     writing->first_us = npm_upstream_time(packument, "created", first);
-    writing->last_us = npm_upstream_time(packument, "modified", last);
+    writing->last_us = npm_upstream_modified(packument);
 }
 
 static enum status write_times(struct writing *writing, struct error *err)

@@ -42,6 +42,27 @@ enum status catalog_find_package(struct catalog *catalog, const struct repositor
     return rc;
 }
 
+enum status catalog_find_own_change(struct catalog *catalog, int64_t org_id, enum format format,
+                                    const char *name_norm, int64_t *changed_us, struct error *err)
+{
+    static const char FIND[] =
+        "SELECT COALESCE(max(p.updated_us), 0) FROM repository r"
+        " JOIN package p ON p.repository_id = r.id AND p.format = ?2 AND p.name_norm = ?3"
+        " WHERE r.org_id = ?1 AND r.kind = 1";
+    struct reading reading;
+    enum status rc;
+
+    if ((rc = reading_begin(catalog, FIND, &reading, err)))
+        return rc;
+    db_bind_int(reading.query, 1, org_id);
+    db_bind_int(reading.query, 2, format);
+    db_bind_text(reading.query, 3, name_norm);
+    if (!(rc = reading_one(&reading, "the package", name_norm, err)))
+        *changed_us = db_int(reading.query, 0);
+    reading_end(&reading);
+    return rc;
+}
+
 enum status catalog_list_packages(struct catalog *catalog, const struct repository *repository,
                                   enum format format, const char *after, size_t limit,
                                   struct arena *arena, struct package **out, size_t *count,

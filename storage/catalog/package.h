@@ -48,6 +48,10 @@ struct tag {
 enum status catalog_find_package(struct catalog *catalog, const struct repository *repository,
                                  enum format format, const char *name_norm, struct arena *arena,
                                  struct package *out, struct error *err);
+/* When the packages of this name that the org has published itself last changed, by a removal as well; 0:
+ * there are none. They are not seen once the name is another's, but what was removed of them stays away. */
+enum status catalog_find_own_change(struct catalog *catalog, int64_t org_id, enum format format,
+                                    const char *name_norm, int64_t *changed_us, struct error *err);
 enum status catalog_list_packages(struct catalog *catalog, const struct repository *repository,
                                   enum format format, const char *after, size_t limit,
                                   struct arena *arena, struct package **out, size_t *count,

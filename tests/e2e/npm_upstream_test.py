@@ -66,6 +66,37 @@ def test_a_tree_of_the_upstream_installs_with_every_client(pulling, upstream, an
     pulling.verify()
 
 
+@pytest.mark.parametrize("says_when", [True, False], ids=["modified is said", "no modified"])
+def test_modified_moves_on_whatever_was_removed_or_restored(pulling, upstream, packhouse, npm, says_when):
+    """Clients ask again with the time that they were shown: one that stood still, or went back, would hide a removal."""
+    def shown():
+        document = pulling.get(f"{pulling.npm}/moving", headers=CORGI).json()
+        assert document["modified"] == document["time"]["modified"]
+        return document
+
+    for version in ("1.0.0", "2.0.0"):
+        upstream.npm.add("moving", version)
+    times = {"1.0.0": "2020-01-01T00:00:00.000Z", "2.0.0": "2021-01-01T00:00:00.000Z"}
+    if says_when:
+        times |= {"created": "2020-01-01T00:00:00.000Z", "modified": "2021-02-01T00:00:00.000Z"}
+    upstream.lie("*/moving", lies.edited(lambda document: document.update(time=times)))
+    packhouse("owner", "set", "npm:moving", "org", "--reason", "ours", "--yes")
+    npm.publish(npm.make_package("moving", "2.0.0", {"data.txt": "ours"}))
+    seen = [shown()["modified"]]
+    packhouse("remove", "npm:moving@2.0.0", "--repo", "acme/main", "--reason", "a leak")
+    packhouse("owner", "set", "npm:moving", "npm", "--reason", "theirs", "--yes")
+    for has in (False, True, False):
+        document = shown()
+        assert ("2.0.0" in document["versions"]) == has
+        assert document["time"]["created"] == "2020-01-01T00:00:00.000Z"
+        seen.append(document["modified"])
+        if has:
+            packhouse("remove", "npm:moving@2.0.0", "--repo", "acme/main", "--reason", "a leak")
+        else:
+            packhouse("restore", "npm:moving@2.0.0", "--repo", "acme/main")
+    assert seen == sorted(set(seen))
+
+
 # Whoever is unplugged is waited for that long; so may the machine take to connect to whoever is not.
 @pytest.mark.settings(**{**SETTINGS, "PACKHOUSE_UPSTREAM_CONNECT_TIMEOUT": "5s"})
 @conformance("npm-162")

@@ -273,6 +273,24 @@ static void no_tag_points_at_a_removed_version(void **state)
     }
 }
 
+static void a_removed_version_takes_no_time_back(void **state)
+{
+    static const char document[] =
+        TOP "\"versions\":{" ONE("1.0.0") "," ONE("2.0.0") "},\"time\":{\"1.0.0\":\"2015-01-01T00:00:00Z\","
+            "\"2.0.0\":\"2016-01-01T00:00:00Z\"}}";
+    int64_t modified_us[2];
+    struct strbuf out;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        removed[0] = i ? "2.0.0" : NULL;
+        assert_int_equal(show(document, NPM_FULL, &out, &modified_us[i], NULL), STATUS_OK);
+        assert_non_null(strstr(out.data, "\"modified\":\"2016-01-01T00:00:00.000Z\""));
+    }
+    removed[0] = NULL;
+    assert_int_equal(modified_us[0], modified_us[1]);
+}
+
 static void a_removed_latest_leaves_no_readme_behind(void **state)
 {
     static const char document[] =
