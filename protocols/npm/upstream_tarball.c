@@ -169,6 +169,8 @@ static enum status make_wish(struct request *req, const struct upstream *upstrea
     if (!rc) {
         out->expected = pin.digests;
         out->size = pin.size;
+    } else {
+        out->changes_listing = !(out->expected.kinds & DIGEST_SHA512); /* which is shown from now on */
     }
     return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
 }

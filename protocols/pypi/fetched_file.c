@@ -186,7 +186,7 @@ static struct mirror_wish wish_for(struct request *req, const struct upstream *u
         .size = file->size,
         .meta = describe(req->arena, file),
         .file_kind = FILE_MAIN,
-        .changes_listing = !*listed->sha256,
+        .changes_listing = !*listed->sha256 || file->size < 0,
         .any_host = file->digests.kinds != 0,
         .asker = upstream_asker(req),
         .context = req->service->settings,
@@ -210,6 +210,7 @@ static void turn_to_sidecar(struct arena *arena, const struct upstream_file *fil
     if (file->metadata_sha256 &&
         digest_parse_hex(file->metadata_sha256, wish->expected.sha256, SHA256_SIZE))
         wish->expected.kinds = DIGEST_SHA256;
+    wish->changes_listing = !wish->expected.kinds;
     wish->size = -1;
     wish->meta = NULL;
     wish->file_kind = FILE_SIDECAR;

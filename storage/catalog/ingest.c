@@ -320,8 +320,22 @@ static enum status record_ingest(struct transaction *tx, const struct ingest *in
     return rc;
 }
 
+static enum status find_policy(struct transaction *tx, int64_t org_id, bool *is_set, struct error *err)
+{
+    static const char FIND[] = "SELECT 1 FROM policy_revision WHERE org_id = ?1 LIMIT 1";
+    struct query *query = db_query(tx->db, FIND);
+    enum status rc;
+
+    db_bind_int(query, 1, org_id);
+    rc = db_next_row(query, err);
+    db_reset(query);
+    *is_set = !rc;
+    return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
+}
+
 static enum status keep_file(struct transaction *tx, struct ingest *ingest, struct error *err)
 {
+    bool is_shown = ingest->changes_listing;
     struct file_row row;
     int64_t package_id;
     enum status rc;
@@ -341,13 +355,15 @@ static enum status keep_file(struct transaction *tx, struct ingest *ingest, stru
     if (!rc && ingest->archive_facts)
         rc = tx_keep_archive_facts(tx, ingest->upstream->org_id, ingest->upstream->format,
                                    ingest->name_fold, ingest->file, ingest->archive_facts, err);
+    if (!rc && !is_shown && ingest->changes_verdicts)
+        rc = find_policy(tx, ingest->upstream->org_id, &is_shown, err);
     if (rc)
         return rc;
-    /* A file alone changes no listing; that a wheel has its metadata beside it does, and a digest that
-     * nobody had told. */
-    if (ingest->file_kind == FILE_SIDECAR || ingest->changes_listing)
+    /* A file alone changes no listing; that a wheel has metadata beside it that nobody told of does, and
+     * so does a digest. */
+    if (is_shown)
         return tell_changed(tx, ingest, err);
-    tx_package_changed(tx, ingest->upstream->id, ingest->name_norm);
+    tx_files_changed(tx, ingest->upstream->id, ingest->name_norm);
     return STATUS_OK;
 }
 

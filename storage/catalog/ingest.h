@@ -57,6 +57,7 @@ struct ingest {
     size_t sort_key_length;
     enum file_kind file_kind;
     bool changes_listing; /* what listings show of it has become known with it */
+    bool changes_verdicts; /* or would, where a policy looks at it */
     bool with_previous; /* kept only where the ingest before it was: a sidecar */
     struct first_asker asker;
 

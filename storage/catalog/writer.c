@@ -85,6 +85,11 @@ void tx_package_changed(struct transaction *tx, int64_t repository_id, const cha
         add_change(tx->writer, db_int(query, 0), 0, name_norm);
 }
 
+void tx_files_changed(struct transaction *tx, int64_t repository_id, const char *name_norm)
+{
+    add_change(tx->writer, repository_id, 0, name_norm);
+}
+
 void tx_home_changed(struct transaction *tx, int64_t org_id)
 {
     add_change(tx->writer, 0, org_id, "");

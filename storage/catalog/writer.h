@@ -57,6 +57,8 @@ enum status writer_run(struct writer *writer, operation run, void *argument,
 /* For operations: what the caches must hear of once this is committed. A package changes for those who
  * ask its repository, and for those who ask one that has it as a source. */
 void tx_package_changed(struct transaction *tx, int64_t repository_id, const char *name_norm);
+/* Only what is kept of it did, and no listing: for whoever looks up its files. */
+void tx_files_changed(struct transaction *tx, int64_t repository_id, const char *name_norm);
 void tx_access_changed(struct transaction *tx);
 /* The org's upstreams, sources, claims, or an owner that was set: where its names live. */
 void tx_home_changed(struct transaction *tx, int64_t org_id);

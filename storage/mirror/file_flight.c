@@ -356,7 +356,8 @@ static void keep(struct mirror_file *file)
         .file_kind = file->wish.file_kind,
         .asker = file->wish.asker,
         .archive_facts = file->archive_facts,
-        .changes_listing = file->wish.changes_listing || file->changes_verdicts,
+        .changes_listing = file->wish.changes_listing,
+        .changes_verdicts = file->changes_verdicts,
     };
     if (file->sidecar) {
         ingest[1] = ingest[0];
@@ -364,7 +365,7 @@ static void keep(struct mirror_file *file)
         ingest[1].file = arena_format(file->arena, "%s%s", file->wish.file, file->sidecar_suffix);
         ingest[1].meta = ingest[1].archive_facts = NULL;
         ingest[1].file_kind = FILE_SIDECAR;
-        ingest[1].with_previous = true;
+        ingest[1].with_previous = ingest[1].changes_listing = true;
     }
     committer_add(file->mirror->committer, &fill->fill, FILL_SOON);
 }

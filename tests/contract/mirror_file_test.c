@@ -1,6 +1,7 @@
 /* Pull-through against an upstream of our own on loopback: files. */
 #include "storage/catalog/audit.h"
 #include "storage/catalog/ingest.h"
+#include "storage/catalog/policy_revision.h"
 #include "storage/catalog/writer.h"
 #include "storage/metadata/db.h"
 #include "tests/support/mirror_house.h"
@@ -613,6 +614,87 @@ static void an_inspected_file_brings_its_sidecar_or_nothing(void **state)
     close_house(&house);
 }
 
+static enum status find_facts(const struct mirror_wish *wish, int fd, int64_t size, struct arena *arena,
+                              struct mirror_inspection *out, struct error *err)
+{
+    (void)wish;
+    (void)fd;
+    (void)size;
+    (void)err;
+    out->archive_facts = arena_copy(arena, "{}");
+    out->changes_verdicts = true;
+    return STATUS_OK;
+}
+
+/* What a user's repository shows, and how often it came to show something else. */
+struct shown {
+    int64_t repository_id;
+    atomic_int changes;
+};
+
+static void count_change(void *context, int64_t repository_id, const char *name_norm)
+{
+    struct shown *shown = context;
+
+    (void)name_norm;
+    if (repository_id == shown->repository_id)
+        atomic_fetch_add(&shown->changes, 1);
+}
+
+/* A first install fetches a file of each package: none is to be rendered again for nothing. */
+static void only_what_listings_show_has_them_rendered_again(void **state)
+{
+    static char context[8] = "tarball";
+    static const struct {
+        enum file_kind kind;
+        bool changes_listing, has_policy;
+        enum status (*inspect)(const struct mirror_wish *, int, int64_t, struct arena *,
+                               struct mirror_inspection *, struct error *);
+        int changes;
+    } rows[] = {
+        {FILE_MAIN,    false, false, NULL,        0},
+        {FILE_MAIN,    true,  false, NULL,        1}, /* a digest that nobody had told */
+        {FILE_SIDECAR, false, false, NULL,        0}, /* the listing told its digest */
+        {FILE_SIDECAR, true,  false, NULL,        1},
+        {FILE_MAIN,    false, false, add_sidecar, 1},
+        {FILE_MAIN,    false, false, find_facts,  0},
+        {FILE_MAIN,    false, true,  find_facts,  1},
+    };
+
+    (void)state;
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct shown shown = {0};
+        const struct writer_hooks hooks = {.context = &shown, .package_changed = count_change};
+        struct mirror_wish wish;
+        struct house house;
+        struct error err;
+
+        open_house(&house);
+        if (rows[row].has_policy) {
+            int64_t number;
+
+            fixture_must(catalog_set_policy(house.fixture.catalog, &house.fixture.actor, house.upstream.org_id,
+                                            "version: 1\n", "test", -1, &number, &err), &err);
+        }
+        say(&house, 200, "", "pkg one");
+        assert_int_equal(get_document(&house, "pkg"), STATUS_OK); /* the name is the upstream's from now on */
+        shown.repository_id = house.fixture.repository.id;
+        writer_add_hooks(catalog_writer(house.fixture.catalog), &hooks);
+        say(&house, 200, "", "tarball");
+        wish = wish_for(&house, "tarball", 7);
+        wish.file_kind = rows[row].kind;
+        wish.changes_listing = rows[row].changes_listing;
+        wish.inspect = rows[row].inspect;
+        wish.context = context;
+        wish.context_size = sizeof context;
+        assert_int_equal(get(&house, &wish, NULL), STATUS_OK);
+        wait_until_stored(&house, wish.file);
+        close_house(&house);
+        if ((shown.changes > 0) != rows[row].changes)
+            fail_msg("row %zu: %d changes", row, shown.changes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -632,6 +714,7 @@ int main(void)
         cmocka_unit_test(what_was_removed_is_not_fetched),
         cmocka_unit_test(ours_by_now_is_not_kept),
         cmocka_unit_test(an_inspected_file_brings_its_sidecar_or_nothing),
+        cmocka_unit_test(only_what_listings_show_has_them_rendered_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

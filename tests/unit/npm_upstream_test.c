@@ -495,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_document_is_shown_as_ours, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_packument_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(no_tag_points_at_a_removed_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_removed_version_takes_no_time_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_removed_latest_leaves_no_readme_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(pinned_bytes_are_listed_as_they_are_pinned, setup, teardown),
         cmocka_unit_test_setup_teardown(one_version_is_found_by_any_name_of_it, setup, teardown),
