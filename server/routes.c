@@ -1,6 +1,7 @@
 #include "server/routes.h"
 
 #include "protocols/http/verdicts.h"
+#include "protocols/npm/keys.h"
 #include "protocols/npm/signature.h"
 #include "protocols/npm/upstream.h"
 #include "protocols/pypi/pypi.h"
@@ -18,6 +19,8 @@ const struct mirror_format *const mirror_formats[] = {&npm_mirror_format, &pypi_
 const struct verdict_format *const verdict_formats[] = {&npm_verdict_format, &pypi_verdict_format, NULL};
 
 const struct review_format *const review_formats[] = {&npm_review_format, &pypi_review_format, NULL};
+
+const struct upstream_keys_format *const upstream_keys_formats[] = {&npm_upstream_keys_format, NULL};
 
 const signed_words words_to_sign = npm_stored_words;
 

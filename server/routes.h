@@ -19,6 +19,10 @@ struct review_format;
 /* How each format's releases are compared; ends with NULL. */
 extern const struct review_format *const review_formats[];
 
+struct upstream_keys_format;
+/* How the signing keys of each format's upstreams are looked at; ends with NULL. */
+extern const struct upstream_keys_format *const upstream_keys_formats[];
+
 /* What of the packages that are kept here is signed. */
 extern const signed_words words_to_sign;
 

@@ -79,14 +79,21 @@ static bool read_list(const char *text, size_t length, struct arena *arena, stru
     return !npm_each_last_member(text, length, read_keys, out, NULL);
 }
 
-static void write_list(const struct key_list *list, struct strbuf *out)
+static void write_array(const struct key_list *list, struct strbuf *out)
 {
-    strbuf_text(out, "{\"keys\":[");
+    strbuf_char(out, '[');
     for (size_t i = 0; i < list->count; i++) {
         strbuf_text(out, i ? "," : "");
         strbuf_bytes(out, list->keys[i].value.text, list->keys[i].value.length);
     }
-    strbuf_text(out, "]}");
+    strbuf_char(out, ']');
+}
+
+static void write_list(const struct key_list *list, struct strbuf *out)
+{
+    strbuf_text(out, "{\"keys\":");
+    write_array(list, out);
+    strbuf_char(out, '}');
 }
 
 static int by_id(const void *a, const void *b)
@@ -346,3 +353,51 @@ enum status npm_get_keys(struct request *req, struct response *res)
     write_list(&all, &body);
     return respond_strbuf(req, res, 200, "application/json", &body);
 }
+
+static const char *array_of(struct request *req, const struct key_list *list)
+{
+    struct strbuf out;
+
+    strbuf_init(&out, req->arena, 2 * ANSWER_MAX);
+    write_array(list, &out);
+    return out.data;
+}
+
+static const char *ids_of(struct request *req, const struct strbuf *ids)
+{
+    return arena_format(req->arena, "[%s]", ids->data);
+}
+
+static enum status compare_keys(struct request *req, const struct upstream *upstream,
+                                struct upstream_keys *out)
+{
+    struct key_list pinned = {.arena = req->arena}, said = {.arena = req->arena};
+    struct upstream_answer before;
+    struct key_change change;
+    int code;
+    enum status rc;
+
+    *out = (struct upstream_keys){0};
+    rc = catalog_find_upstream_answer(req->service->catalog, upstream, UPSTREAM_KEYS_PATH, req->arena, &before,
+                                      &req->error);
+    if (rc && rc != STATUS_NOT_FOUND)
+        return rc;
+    if (!rc)
+        read_list(before.body, before.length, req->arena, &pinned);
+    out->pinned = array_of(req, &pinned);
+    if (!ask(req, upstream, &said, &code, &out->trouble)) {
+        out->said = array_of(req, &said);
+        out->said_count = said.count;
+        digest_list(&said, out->said_sha256);
+    } else {
+        said = pinned;
+    }
+    merge(&pinned, &said, &change);
+    out->added = ids_of(req, &change.added);
+    out->expiry_changed = ids_of(req, &change.renewed);
+    out->replaced = ids_of(req, &change.replaced);
+    out->gone = ids_of(req, &change.gone);
+    return STATUS_OK;
+}
+
+const struct upstream_keys_format npm_upstream_keys_format = {FORMAT_NPM, compare_keys};

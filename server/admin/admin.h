@@ -21,6 +21,8 @@ enum status admin_list_upstreams(struct request *req, struct response *res);
 enum status admin_get_upstream(struct request *req, struct response *res);
 enum status admin_set_upstream(struct request *req, struct response *res);
 enum status admin_refresh_upstream(struct request *req, struct response *res);
+enum status admin_get_upstream_keys(struct request *req, struct response *res);
+enum status admin_accept_upstream_keys(struct request *req, struct response *res);
 enum status admin_remove_upstream(struct request *req, struct response *res);
 enum status admin_list_sources(struct request *req, struct response *res);
 enum status admin_add_source(struct request *req, struct response *res);

@@ -30,6 +30,8 @@ static const struct route routes[] = {
      body_max},
     {METHOD_DELETE, "/orgs/:org/upstreams/:upstream", MAY_ADMIN_ORG,       0, admin_remove_upstream,   NULL},
     {METHOD_POST,   "/orgs/:org/upstreams/:upstream/refresh", MAY_ADMIN_ORG, 0, admin_refresh_upstream, NULL},
+    {METHOD_GET,    "/orgs/:org/upstreams/:upstream/keys", MAY_ADMIN_ORG,  0, admin_get_upstream_keys, NULL},
+    {METHOD_POST,   "/orgs/:org/upstreams/:upstream/keys", MAY_ADMIN_ORG,  0, admin_accept_upstream_keys, body_max},
     {METHOD_GET,    "/orgs/:org/owners",             MAY_ADMIN_ORG,        0, admin_get_owner,         NULL},
     {METHOD_PUT,    "/orgs/:org/owners",             MAY_ADMIN_ORG,        0, admin_set_owner,         body_max},
     {METHOD_GET,    "/orgs/:org/claims",             MAY_ADMIN_ORG,        0, admin_list_claims,       NULL},

@@ -109,13 +109,8 @@ enum status catalog_cached_bytes(struct catalog *catalog, int64_t *out, struct e
     return rc;
 }
 
-struct candidate {
-    int64_t id, blob_id, size, repository_id, org_id;
-    const char *name_norm;
-};
-
 struct evicting {
-    struct candidate items[BATCH];
+    struct evictable items[BATCH];
     size_t count;
     int64_t files, bytes;
 };
@@ -139,7 +134,7 @@ static enum status list_candidates(struct catalog *catalog, struct arena *arena,
     db_bind_int(reading.query, 1, clock_now_us() - DAY_US);
     db_bind_int(reading.query, 2, BATCH);
     while (bytes < wanted && !(rc = db_next_row(reading.query, err))) {
-        out->items[out->count++] = (struct candidate){
+        out->items[out->count++] = (struct evictable){
             db_int(reading.query, 0), db_int(reading.query, 1), db_int(reading.query, 2),
             db_int(reading.query, 3), db_int(reading.query, 4), arena_copy(arena, db_text(reading.query, 5))};
         bytes += db_int(reading.query, 2);
@@ -149,8 +144,8 @@ static enum status list_candidates(struct catalog *catalog, struct arena *arena,
 }
 
 /* A blob that it was the last to name is given up by the sweep's next step: it can be fetched again. */
-static enum status evict_one(struct transaction *tx, const struct candidate *file,
-                             struct evicting *evicting, struct error *err)
+enum status tx_evict_file(struct transaction *tx, const struct evictable *file, bool *was_there,
+                          struct error *err)
 {
     static const char EVICT[] = "UPDATE file SET state = 2, blob_id = NULL WHERE id = ?1 AND state = 0";
     static const char USAGE[] = "UPDATE org_usage SET bytes = bytes - ?2, files = files - 1 WHERE org_id = ?1";
@@ -160,6 +155,7 @@ static enum status evict_one(struct transaction *tx, const struct candidate *fil
     enum status rc;
 
     db_bind_int(query, 1, file->id);
+    *was_there = false;
     if ((rc = db_run(query, err)) || !db_changes(tx->db))
         return rc;
     query = db_query(tx->db, USAGE);
@@ -171,10 +167,22 @@ static enum status evict_one(struct transaction *tx, const struct candidate *fil
     db_bind_int(query, 1, file->blob_id);
     if ((rc = db_run(query, err)))
         return rc;
-    evicting->files++;
-    evicting->bytes += file->size;
+    *was_there = true;
     tx_package_changed(tx, file->repository_id, file->name_norm);
     return STATUS_OK;
+}
+
+static enum status evict_one(struct transaction *tx, const struct evictable *file,
+                             struct evicting *evicting, struct error *err)
+{
+    bool was_there;
+    enum status rc = tx_evict_file(tx, file, &was_there, err);
+
+    if (!rc && was_there) {
+        evicting->files++;
+        evicting->bytes += file->size;
+    }
+    return rc;
 }
 
 static enum status evict_all(struct transaction *tx, void *argument, struct error *err)

@@ -4,7 +4,7 @@
 #pragma once
 #include "storage/catalog/catalog.h"
 
-struct arena;
+struct transaction;
 
 /* Files that were asked for since it was last written down. Locked inside; shared by all threads. */
 struct seen_files;
@@ -22,3 +22,12 @@ enum status catalog_cached_bytes(struct catalog *catalog, int64_t *out, struct e
  * bytes leave the disk with the sweep's next steps. */
 enum status catalog_evict(struct catalog *catalog, int64_t bytes, int64_t *evicted_bytes,
                           int64_t *evicted_files, struct error *err);
+
+/* A file of an upstream whose bytes are here. */
+struct evictable {
+    int64_t id, blob_id, size, repository_id, org_id;
+    const char *name_norm;
+};
+/* For operations: the same with one of them. *was_there: false where it had gone meanwhile. */
+enum status tx_evict_file(struct transaction *tx, const struct evictable *file, bool *was_there,
+                          struct error *err);

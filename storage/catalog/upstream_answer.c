@@ -82,6 +82,14 @@ static enum status write_answer(struct transaction *tx, const struct keeping *ke
     return db_run(query, err);
 }
 
+enum status tx_keep_upstream_answer(struct transaction *tx, const struct upstream *upstream,
+                                    const struct kept_answer *answer, struct error *err)
+{
+    const struct keeping keeping = {upstream, answer};
+
+    return write_answer(tx, &keeping, true, err);
+}
+
 static enum status keep(struct transaction *tx, void *argument, struct error *err)
 {
     static const struct principal mirror = {.name = "mirror"};

@@ -20,6 +20,8 @@ enum status catalog_find_upstream_answer(struct catalog *catalog, const struct u
                                          const char *path, struct arena *arena,
                                          struct upstream_answer *out, struct error *err);
 
+struct transaction;
+
 struct kept_answer {
     const char *name_fold; /* of the package that it is about, which must be the upstream's; NULL: of none */
     const char *path;
@@ -32,6 +34,10 @@ struct kept_answer {
  * one tells it. STATUS_CONFLICT "owner-changed" where the package is another's by now. */
 enum status catalog_keep_upstream_answer(struct catalog *catalog, const struct upstream *upstream,
                                          const struct kept_answer *answer, struct error *err);
+
+/* For operations: whatever was kept before; no event is written. */
+enum status tx_keep_upstream_answer(struct transaction *tx, const struct upstream *upstream,
+                                    const struct kept_answer *answer, struct error *err);
 
 /* How old what is kept of an upstream is, by when it was last known to hold. */
 struct upstream_age {

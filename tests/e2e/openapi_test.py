@@ -101,6 +101,10 @@ def test_answers_are_as_described(server):
     ask("POST", upstreams, {"repository": "main", "format": "pypi", "url": "http://127.0.0.1:9/simple/"}, 201, org="acme")
     assert ask("GET", upstreams, query="?limit=1", org="acme", expected=200)["next"]
     ask("PATCH", upstream, {"offline": True}, 200, org="acme", upstream="partner")
+    assert ask("GET", upstream + "/keys", org="acme", upstream="partner", expected=200)["said"] is None
+    ask("GET", upstream + "/keys", org="acme", upstream="pypi", expected=400)
+    ask("POST", upstream + "/keys", {"said_sha256": "x"}, 400, org="acme", upstream="partner")
+    ask("POST", upstream + "/keys", {"said_sha256": "x", "reason": "r"}, 503, org="acme", upstream="partner")
     ask("POST", upstream + "/refresh", org="acme", upstream="partner", expected=200)
     ask("GET", upstream, org="acme", upstream="partner", expected=200)
     sources = "/orgs/{org}/repositories/{repo}/sources"
