@@ -38,7 +38,9 @@ static enum status read_purl(struct request *req, const struct repository *repos
     if ((rc = purl_parse(text, req->arena, out, &req->error)))
         return admin_about(req, member, rc);
     if (!out->version)
-        return admin_invalid(req, member, "which version of %.200s? Write %.200s@VERSION", text, text);
+        return admin_about(req, member,
+                           fail(&req->error, STATUS_INVALID, "invalid-value",
+                                "which version of %.200s? Write %.200s@VERSION", text, text));
     subject = arena_format(req->arena, "%s:%s", format_name(out->format), out->name);
     if (!access_allows(req->principal, repository, subject, EXCEPTION_REQUEST))
         return gate_forbidden(req, EXCEPTION_REQUEST, subject);
@@ -219,9 +221,9 @@ static void write_facts(struct request *req, struct strbuf *out, const char *fac
     write_close(out, ']');
 }
 
-/* Everything of one: with its facts, and all who ask. */
+/* Everything of one: with its facts, and all who ask. decision: the one that was just made; NULL: none. */
 static enum status answer_request(struct request *req, struct response *res, const struct org *org,
-                                  const struct request_entry *entry)
+                                  const struct request_entry *entry, const struct decision *decision)
 {
     struct requester *requesters;
     struct strbuf out;
@@ -244,6 +246,12 @@ static enum status answer_request(struct request *req, struct response *res, con
         write_close(&out, '}');
     }
     write_close(&out, ']');
+    if (decision && decision->covered_count) {
+        write_open(&out, "also", '[');
+        for (size_t i = 0; i < decision->covered_count; i++)
+            write_int(&out, NULL, decision->covered[i]);
+        write_close(&out, ']');
+    }
     write_close(&out, '}');
     return admin_respond(req, res, 200, &out);
 }
@@ -271,7 +279,7 @@ enum status admin_get_request(struct request *req, struct response *res)
 
     if ((rc = admin_find_request(req, &org, &sees_all, &entry)))
         return rc;
-    return answer_request(req, res, &org, &entry);
+    return answer_request(req, res, &org, &entry, NULL);
 }
 
 /* An end as seconds from now, or as a time. */
@@ -373,7 +381,7 @@ static enum status decide(struct request *req, struct response *res, struct deci
     if ((rc = catalog_decide_request(catalog, decision, req->arena, &req->error)) ||
         (rc = catalog_find_request(catalog, org.id, entry.number, req->arena, &entry, &req->error)))
         return rc;
-    return answer_request(req, res, &org, &entry);
+    return answer_request(req, res, &org, &entry, decision);
 }
 
 enum status admin_approve_request(struct request *req, struct response *res)

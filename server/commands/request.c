@@ -210,8 +210,10 @@ static int decide(struct command_call *call, const char *suffix, const struct st
         version = json_text(json_get(answer.json, "version"));
         if (json_get(answer.json, "exception"))
             code = output_done(call, answer.json,
-                               "%s@%s comes through from now on (exception %lld).", package,
-                               version, (long long)json_int(json_get(answer.json, "exception"), 0));
+                               "%s@%s comes through from now on (exception %lld).%s%s", package,
+                               version, (long long)json_int(json_get(answer.json, "exception"), 0),
+                               json_get(answer.json, "also") ? " It decides these requests too: " : "",
+                               output_cell(call, json_get(answer.json, "also")));
         else
             code = output_done(call, answer.json, "%s@%s stays held back.", package, version);
     }

@@ -235,6 +235,85 @@ static enum status record(struct transaction *tx, const struct deciding *decidin
                      decision->approves ? "request.approved" : "request.denied", target, detail.data, err);
 }
 
+enum { COVERED_MAX = 1000 };
+
+/* An open request of the same name. */
+struct open_request {
+    int64_t id;
+    struct request_entry entry;
+};
+
+static enum status list_open(struct transaction *tx, const struct deciding *deciding,
+                             struct open_request **out, size_t *count, struct error *err)
+{
+    static const char OPEN[] = "SELECT id, number, version, rules, grave FROM request WHERE org_id = ?1"
+                               " AND format = ?2 AND name_fold = ?3 AND state = 1 ORDER BY version LIMIT ?4";
+    const struct request_entry *request = &deciding->request;
+    struct query *query = db_query(tx->db, OPEN);
+    enum status rc;
+
+    *count = 0;
+    *out = arena_array(deciding->arena, COVERED_MAX, sizeof **out);
+    db_bind_int(query, 1, deciding->decision->org_id);
+    db_bind_int(query, 2, request->format);
+    db_bind_text(query, 3, request->name_fold);
+    db_bind_int(query, 4, COVERED_MAX);
+    while (!(rc = db_next_row(query, err))) {
+        struct open_request *open = &(*out)[(*count)++];
+
+        open->id = db_int(query, 0);
+        open->entry = *request;
+        open->entry.number = db_int(query, 1);
+        open->entry.version = arena_copy(deciding->arena, db_text(query, 2));
+        open->entry.rules = arena_copy(deciding->arena, db_text(query, 3));
+        open->entry.grave = arena_copy(deciding->arena, db_text(query, 4));
+    }
+    db_reset(query);
+    return reading_list_end(rc);
+}
+
+/* Whether nothing holds it any more by what it was asked for. */
+static bool is_cleared(const struct deciding *deciding, const struct package_pattern *pattern,
+                       const struct request_entry *entry)
+{
+    return !*entry->grave &&
+           !first_word(entry->rules, deciding->decision->exception.rules, false, deciding->arena) &&
+           package_pattern_matches(pattern, entry->format, entry->name, entry->version);
+}
+
+/* What is let through by a range or a name needs no decision of its own. His own requests stay open, for
+ * somebody else to decide. */
+static enum status decide_covered(struct transaction *tx, struct deciding *deciding, struct error *err)
+{
+    struct decision *decision = deciding->decision;
+    int64_t account_id = decision->actor->principal->account_id;
+    const struct package_pattern *pattern;
+    struct open_request *open;
+    size_t count;
+    bool is_own;
+    enum status rc;
+
+    if ((rc = list_open(tx, deciding, &open, &count, err)) ||
+        (rc = package_pattern_parse(exception_pattern(&decision->exception, deciding->arena), deciding->arena,
+                                    &pattern, err)))
+        return rc;
+    decision->covered = arena_array(deciding->arena, count + 1, sizeof *decision->covered);
+    for (size_t i = 0; i < count; i++) {
+        struct deciding other = {decision, open[i].entry, deciding->arena};
+
+        if (!is_cleared(deciding, pattern, &open[i].entry))
+            continue;
+        if ((rc = asks_himself(tx, open[i].id, account_id, &is_own, err)))
+            return rc;
+        if (is_own && !decision->exception.is_alone)
+            continue;
+        if ((rc = update(tx, &other, open[i].id, err)) || (rc = record(tx, &other, err)))
+            return rc;
+        decision->covered[decision->covered_count++] = open[i].entry.number;
+    }
+    return STATUS_OK;
+}
+
 static enum status decide(struct transaction *tx, void *argument, struct error *err)
 {
     struct deciding *deciding = argument;
@@ -254,9 +333,9 @@ static enum status decide(struct transaction *tx, void *argument, struct error *
                                (rc = tx_add_exception(tx, decision->actor, decision->org_id,
                                                       &decision->exception, err))))
         return rc;
-    if ((rc = update(tx, deciding, id, err)))
+    if ((rc = update(tx, deciding, id, err)) || (rc = record(tx, deciding, err)))
         return rc;
-    return record(tx, deciding, err);
+    return decision->approves && decision->scope != SCOPE_VERSION ? decide_covered(tx, deciding, err) : STATUS_OK;
 }
 
 enum status catalog_decide_request(struct catalog *catalog, struct decision *decision,

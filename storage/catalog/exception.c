@@ -176,8 +176,8 @@ enum status tx_add_exception(struct transaction *tx, const struct actor *actor, 
 #define EXCEPTION_COLUMNS                                                                          \
     "e.id, e.number, e.format, e.name, e.name_fold, e.scope, e.wanted, e.rules, e.bytes,"          \
     " e.comment, e.is_alone, e.not_after_us, e.created_us, e.ended_us, a.name, b.name,"            \
-    " (SELECT q.number FROM request q WHERE q.exception_id = e.id), e.org_id, e.ended_reason,"     \
-    " (SELECT q.grave FROM request q WHERE q.exception_id = e.id)"                                 \
+    " (SELECT min(q.number) FROM request q WHERE q.exception_id = e.id), e.org_id, e.ended_reason," \
+    " (SELECT max(q.grave) FROM request q WHERE q.exception_id = e.id)"                            \
     " FROM exception e JOIN account a ON a.id = e.by_account"                                      \
     " LEFT JOIN account b ON b.id = e.ended_by"
 

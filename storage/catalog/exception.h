@@ -30,8 +30,8 @@ struct exception {
     const char *by, *ended_by; /* ended_by NULL: it was not */
     const char *ended_reason;
     int64_t created_us, ended_us;
-    int64_t request; /* the number of the request that it answers; 0: none */
-    const char *grave; /* which rules were grave then; NULL: none */
+    int64_t request; /* the number of the request that it answers, the first of many; 0: none */
+    const char *grave; /* which rules were grave then: of those that it decided besides, none were; NULL: none */
 };
 
 /* What it covers, as policies name packages: "npm:left-pad@^1.3". */

@@ -86,11 +86,15 @@ struct decision {
     const char *rules;        /* NULL: all that the request names */
     int64_t not_after_us;
 
-    struct exception exception; /* filled by an approval */
+    /* Filled by an approval. */
+    struct exception exception;
+    int64_t *covered; /* numbers of other open requests that it decides, in the arena */
+    size_t covered_count;
 };
 /* Decides, and lets through in the same transaction what was approved. STATUS_CONFLICT
  * "request-decided" where somebody was faster; STATUS_FORBIDDEN "own-request", "not-alone" where others
  * could decide, or "needs-security". For STATUS_INVALID see tx_add_exception(). A
- * version is approved with the bytes that the request's facts name. */
+ * version is approved with the bytes that the request's facts name. A range or a name decides all open
+ * requests of the name whose rules it clears, but for those that the one who approves asked himself. */
 enum status catalog_decide_request(struct catalog *catalog, struct decision *decision,
                                    struct arena *arena, struct error *err);

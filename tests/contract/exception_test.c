@@ -215,9 +215,9 @@ static void ranges_and_names_are_let_through_whatever_their_bytes(void **state)
 {
     struct house *house = *state;
     struct decision range = yes(house, &house->by_bob, ask(house, &house->by_ann, "1.3.1", "cooldown", "", "r"));
-    struct decision name = yes(house, &house->by_bob, ask(house, &house->by_ann, "1.3.2", "cooldown", "", "r"));
     struct policy_exception *live;
     struct error err = {0};
+    struct decision name;
 
     range.scope = SCOPE_RANGE;
     range.range = "^2";
@@ -228,6 +228,7 @@ static void ranges_and_names_are_let_through_whatever_their_bytes(void **state)
     must_fail(house, &range, STATUS_INVALID, "invalid-value");
     range.range = "~1.3.1";
     fixture_must(decide(house, &range, &err), &err);
+    name = yes(house, &house->by_bob, ask(house, &house->by_ann, "1.3.2", "cooldown", "", "r"));
     name.scope = SCOPE_NAME;
     fixture_must(decide(house, &name, &err), &err);
     assert_int_equal(load(house, &live), 2);
@@ -235,6 +236,41 @@ static void ranges_and_names_are_let_through_whatever_their_bytes(void **state)
         assert_null(live[i].digests);
         assert_true(package_pattern_matches(live[i].covers, FORMAT_NPM, "left-pad", "1.3.9"));
     }
+}
+
+/* Decided with it, by the same exception; what another rule holds, what a range does not take in and what
+ * he asked for himself stays open. */
+static void what_an_approval_covers_is_decided_with_it(void **state)
+{
+    struct house *house = *state;
+    int64_t first = ask(house, &house->by_ann, "1.3.1", "cooldown", "", "r");
+    int64_t covered = ask(house, &house->by_ann, "1.3.2", "cooldown", "", "r");
+    int64_t held_twice = ask(house, &house->by_ann, "1.3.3", "cooldown licence", "", "r");
+    int64_t grave = ask(house, &house->by_ann, "1.3.4", "cooldown", "cooldown", "r");
+    int64_t own = ask(house, &house->by_bob, "1.3.5", "cooldown", "", "mine");
+    int64_t outside = ask(house, &house->by_ann, "2.0.0", "cooldown", "", "r");
+    const int64_t open[] = {held_twice, grave, own, outside};
+    struct decision range = yes(house, &house->by_bob, first);
+    struct exception *exceptions;
+    struct error err = {0};
+    size_t count;
+
+    range.scope = SCOPE_RANGE;
+    range.range = "^1.3";
+    fixture_must(decide(house, &range, &err), &err);
+    assert_int_equal(range.covered_count, 1);
+    assert_int_equal(range.covered[0], covered);
+    assert_int_equal(find(house, covered).state, REQUEST_APPROVED);
+    assert_int_equal(find(house, covered).exception, find(house, first).exception);
+    assert_string_equal(find(house, covered).decided_by, "bob");
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+        assert_int_equal(find(house, open[i]).state, REQUEST_OPEN);
+    fixture_must(catalog_list_exceptions(house->f.catalog,
+                                         &(struct exception_filter){.org_id = house->f.repository.org_id}, 0, 10,
+                                         house->f.arena, &exceptions, &count, &err),
+                 &err);
+    assert_int_equal(count, 1);
+    assert_int_equal(exceptions->request, first);
 }
 
 static void python_ranges_are_as_pip_takes_them(void **state)
@@ -532,6 +568,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_request_needs_a_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_approved_is_let_through_with_its_bytes_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(ranges_and_names_are_let_through_whatever_their_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_an_approval_covers_is_decided_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(python_ranges_are_as_pip_takes_them, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_approves_his_own_request, setup, teardown),
         cmocka_unit_test_setup_teardown(one_takes_back_ones_own_request, setup, teardown),

@@ -184,12 +184,12 @@ def test_a_range_and_a_name_let_through_what_is_yet_to_come(held, people, upstre
 SAID = [
     (("create", "npm:left-pad@1.3.1"), "needs a reason"),
     (("create", "--reason", "r"), "name versions"),
-    (("create", "npm:left-pad", "--reason", "r"), "which version"),
+    (("create", "npm:left-pad", "--reason", "r"), ": which version of npm:left-pad? Write npm:left-pad@VERSION"),
     (("create", "cargo:left-pad@1.0.0", "--reason", "r"), "cargo"),
     (("create", "npm:left-pad@1.3.0", "--reason", "r"), "nothing holds npm:left-pad@1.3.0 back"),
     (("approve", "1", "--comment", "c"), "until when"),
     (("approve", "1", "--until", "1d"), "why"),
-    (("approve", "1", "--until", "soon", "--comment", "c"), "--until"),
+    (("approve", "1", "--until", "soon", "--comment", "c"), "--until: 'soon' is no duration; write it as 30d"),
     (("approve", "1", "--until", "200d", "--comment", "c"), "180 days"),
     (("approve", "1", "--until", "2020-01-01T00:00:00Z", "--comment", "c"), "in the future"),
     (("approve", "1", "--until", "1d", "--comment", "c", "--rule", "licence"), "no rule that holds it back"),
@@ -214,8 +214,48 @@ def test_what_is_held_is_listed_without_being_fetched(held, people, upstream):
         ("1.3.1", ["cooldown"], "hold"), ("1.3.2", ["cooldown"], "hold")]
     assert listed[0]["until"] > ago(days=-6)
     assert not upstream.asked("*.tgz")
-    assert "left-pad" in people["bob"]("hold", "list", "--package", "npm:left-pad").stdout
+    for version in ("1.3.10", "1.3.9"):
+        upstream.npm.add("left-pad", version, published=ago(minutes=5))
+    assert held.post("/api/v1/orgs/acme/upstreams/npm/refresh", b"{}").status < 300
+    held.get(f"{held.npm}/left-pad", headers={"User-Agent": "npm/11.2.0 node/v22.0.0"})
+    each = people["bob"]("hold", "list", "--package", "npm:left-pad", "--versions").stdout.splitlines()
+    assert len(each) == 5 and "1.3.10" in each[2], each
     assert people["bob"].shown("hold", "list", "--verdict", "deny")["items"] == []
+
+
+def test_versions_that_the_same_rules_hold_until_the_same_time_are_one_line(held, people, upstream):
+    """Those of a cooldown end each at their own time; what has no end is one line, however many there are."""
+    set_policy(held, COOLDOWN + '  old:\n    hold: {name: "npm:many"}\n    say: No\n')
+    for minor in (1, 10, 9):
+        upstream.npm.add("many", f"1.{minor}.0", published=ago(days=90 - minor))
+    held.get(f"{held.npm}/many")
+    held.get(f"{held.npm}/left-pad", headers={"User-Agent": "npm/11.2.0 node/v22.0.0"})
+    title, *rows = people["bob"]("hold", "list").stdout.splitlines()
+    assert title.split() == ["PACKAGE", "VERSIONS", "NEWEST", "REPOSITORY", "VERDICT", "BY", "UNTIL", "LAST", "ASKED"]
+    assert [row.split()[:6] for row in rows] == [
+        ["npm:left-pad", "1", "1.3.1", "main", "hold", "cooldown"], ["npm:left-pad", "1", "1.3.2", "main", "hold", "cooldown"],
+        ["npm:many", "3", "1.10.0", "main", "hold", "old"]]
+    assert "until approved" in rows[2]
+    assert people["bob"]("hold", "list", "--verdict", "deny").stdout == "There are none.\n"
+    assert len(people["bob"].shown("hold", "list")["items"]) == 5
+
+
+def test_an_approval_of_a_range_decides_what_it_covers(held, people):
+    ann, bob = people["ann"], people["bob"]
+    for version in ("1.3.1", "1.3.2"):
+        ann("request", "create", f"npm:left-pad@{version}", "--reason", "r")
+    done = bob("request", "approve", "1", "--range", "^1.3", "--until", "1d", "--comment", "c")
+    assert done.returncode == DONE and done.stdout.endswith("(exception 1). It decides these requests too: 2\n"), done
+    assert bob.shown("request", "list")["items"] == []
+    second = bob.shown("request", "show", "2", "--no-diff")
+    assert (second["state"], second["decided_by"], second["exception"]) == ("approved", "bob", 1)
+    assert bob.shown("exception", "list")["items"][0]["request"] == 1
+
+
+def test_a_policy_in_audit_mode_says_that_it_only_records(held, people):
+    done = people["cleo"]("policy", "set", "careful", "--mode", "audit")
+    assert "is in audit mode: from now on it records what it would hold, and holds nothing." in done.stdout
+    assert "holds from now on." in people["cleo"]("policy", "set", "--mode", "enforce").stdout
 
 
 def test_a_reader_sees_what_concerns_his_repositories(held, people, tmp_path):
@@ -302,7 +342,7 @@ def test_a_team_s_lockfile_is_approved_in_one_step(shelf, people, upstream, npm)
     answer = tarball(shelf, "1.3.0")
     assert answer.status == 403 and "not-approved" in answer.json()["detail"]
     done = owner("policy", "set", "--accept-lockfile", lockfile)
-    assert done.returncode == DONE and "1 versions of the lockfile are approved" in done.stdout, done
+    assert done.returncode == DONE and "1 version of the lockfile is approved" in done.stdout, done
     text = owner("policy", "show").stdout
     assert text.startswith(LIST.split("# Nothing")[0]) and text.endswith("# Nothing else yet.\n")
     assert '\n  - "npm:left-pad@1.3.0"\n' in text
