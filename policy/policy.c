@@ -53,6 +53,26 @@ bool policy_is_about_local(const struct policy *policy, enum format format, cons
     return policy->names_local && any_about_local(policy, &facts, 1u << UPSTREAM | 1u << NAME);
 }
 
+static bool looks_into_archives(const struct conditions *conditions)
+{
+    for (size_t i = 0; i < conditions->all_count; i++)
+        if (condition_rows[conditions->all[i].kind].shape == LICENSES ||
+            conditions->all[i].kind == MANIFEST_MISMATCH)
+            return true;
+    for (size_t i = 0; i < conditions->any_count; i++)
+        if (looks_into_archives(&conditions->any[i]))
+            return true;
+    return false;
+}
+
+bool policy_looks_into_archives(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->rule_count; i++)
+        if (looks_into_archives(&policy->rules[i].when))
+            return true;
+    return false;
+}
+
 bool policy_has_rule(const struct policy *policy, const char *rule)
 {
     for (size_t i = 0; i < policy->rule_count; i++)

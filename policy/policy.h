@@ -35,6 +35,9 @@ enum policy_mode policy_mode(const struct policy *policy, const char *repository
 /* Whether a rule may find fault with what is published here under this name: one that asks for
  * upstream: local, or for such a name. No other rule is about it, and neither is the default. */
 bool policy_is_about_local(const struct policy *policy, enum format format, const char *name);
+/* Whether a rule asks for what an archive tells better than its listing: the licence, and whether the two
+ * agree. */
+bool policy_looks_into_archives(const struct policy *policy);
 /* Whether an exception may name it: one of the rules, or "not-approved". */
 bool policy_has_rule(const struct policy *policy, const char *rule);
 size_t policy_rule_count(const struct policy *policy);

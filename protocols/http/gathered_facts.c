@@ -252,12 +252,37 @@ enum status facts_merge_archive(struct facts *facts, const char *text, struct ar
     return STATUS_OK;
 }
 
+/* The file that this is beside; NULL: it is beside none. */
+static struct facts *find_beside(struct gathered_facts *gathered, const char *file)
+{
+    const char *suffix = gathered->subject->how->sidecar_suffix;
+    size_t length = strlen(file), end = suffix ? strlen(suffix) : 0;
+
+    if (!end || length <= end || strcmp(file + length - end, suffix))
+        return NULL;
+    return find_facts(gathered, arena_copy_bytes(gathered->arena, file, length - end));
+}
+
+/* The rest of what stands beside an archive is compared with it. */
+enum status facts_merge_sidecar(struct facts *facts, const char *text, struct arena *arena,
+                                struct error *err)
+{
+    struct facts said = *facts;
+    enum status rc = facts_merge_archive(&said, text, arena, err);
+
+    if (!rc && !facts->license)
+        facts->license = said.license;
+    return rc;
+}
+
 static enum status add_archive(void *context, const char *file, const char *text, struct error *err)
 {
     struct gathered_facts *gathered = context;
-    struct facts *facts = find_facts(gathered, file);
+    struct facts *facts = find_facts(gathered, file), *beside = find_beside(gathered, file);
 
-    return facts ? facts_merge_archive(facts, text, gathered->arena, err) : STATUS_OK;
+    if (facts)
+        return facts_merge_archive(facts, text, gathered->arena, err);
+    return beside ? facts_merge_sidecar(beside, text, gathered->arena, err) : STATUS_OK;
 }
 
 static enum status gather(struct gathered_facts *gathered, const struct mirror_document *document,

@@ -31,6 +31,9 @@ void facts_set_all_digests(struct facts *facts, const struct digests *digests, s
  * published here; what stands above them is the caller's. */
 enum status facts_gather(struct gathered_facts *gathered, const struct mirror_document *document,
                          struct error *err);
+/* Of what is kept beside an archive only the licence, where nothing better is known. */
+enum status facts_merge_sidecar(struct facts *facts, const char *text, struct arena *arena,
+                                struct error *err);
 /* In the order in which they were published. */
 struct facts **facts_by_birth(const struct gathered_facts *gathered);
 /* What an archive says, in its stored form, wins over what is said of it. */

@@ -53,6 +53,17 @@ enum status policy_is_set(struct request *req, bool *out, struct error *err)
     return rc;
 }
 
+enum status policy_asks_archives(struct request *req, bool *out, struct error *err)
+{
+    const struct org_homes *homes;
+    enum status rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, err);
+
+    *out = !rc && homes->policy && policy_looks_into_archives(homes->policy);
+    if (!rc)
+        org_homes_release(homes);
+    return rc;
+}
+
 static bool is_about(const struct policy *policy, const struct verdict_subject *subject)
 {
     return policy && (subject->upstream ||
@@ -444,14 +455,66 @@ static enum status need_verdict(struct request *req, const struct verdict_subjec
     return fail(&req->error, STATUS_FORBIDDEN, "held", "%.300s is not looked at yet: ask again", file);
 }
 
+/* The verdict again, by facts that came a moment ago, which live as long as the request. */
+static enum status judge_again(struct request *req, const struct facts *facts,
+                               struct file_verdict *out)
+{
+    const struct org_homes *homes;
+    struct strbuf rules, sentence;
+    struct verdict verdict;
+    enum status rc;
+
+    if ((rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, &req->error)))
+        return rc;
+    *out = (struct file_verdict){
+        .file = facts->file,
+        .version = facts->version,
+        .rules = "",
+        .sentence = "",
+        .facts = facts,
+        .new_install_scripts = facts->new_install_scripts,
+    };
+    if (homes->policy) {
+        verdict_take(homes->policy, req->repository->name, facts, homes->exceptions,
+                     homes->exception_count, clock_now_us(), req->arena, &verdict);
+        strbuf_init(&rules, req->arena, RULES_MAX);
+        strbuf_init(&sentence, req->arena, SENTENCE_MAX);
+        put_rules(&rules, &verdict);
+        verdict_sentence(&verdict, &sentence);
+        out->action = verdict.action;
+        out->is_blocked = !verdict_lets_through(&verdict);
+        out->opens_us = verdict.opens_us;
+        out->rules = rules.data;
+        out->sentence = sentence.data;
+    }
+    org_homes_release(homes);
+    return STATUS_OK;
+}
+
+static enum status add_beside(struct request *req, const char *beside,
+                              const struct file_verdict **verdict)
+{
+    struct file_verdict *again = arena_alloc(req->arena, sizeof *again);
+    struct facts *facts = arena_alloc(req->arena, sizeof *facts);
+    enum status rc;
+
+    *facts = file_verdict_facts(*verdict);
+    if ((rc = facts_merge_sidecar(facts, beside, req->arena, &req->error)))
+        return rc;
+    *verdict = again;
+    return judge_again(req, facts, again);
+}
+
 enum status verdict_check_file(struct request *req, const struct verdict_subject *subject,
-                               const char *file)
+                               const char *file, const char *beside)
 {
     const struct file_verdict *verdict;
     enum finding_of_file found;
     enum status rc = need_verdict(req, subject, file, &verdict, &found);
 
-    return rc || found != FILE_FOUND ? rc : judge_file(req, subject, verdict);
+    if (rc || found != FILE_FOUND || (beside && (rc = add_beside(req, beside, &verdict))))
+        return rc;
+    return judge_file(req, subject, verdict);
 }
 
 struct wanted_facts {
@@ -503,30 +566,14 @@ static enum status merge_archive(struct request *req, struct facts *facts, const
     return STATUS_OK;
 }
 
-static enum status judge_facts(struct request *req, const struct mirror_wish *wish,
-                               const struct facts *facts)
+static enum status judge_facts(struct request *req, const struct facts *facts)
 {
-    const struct org_homes *homes;
-    struct verdict verdict;
-    struct strbuf sentence;
-    enum status rc;
+    struct file_verdict verdict;
+    enum status rc = judge_again(req, facts, &verdict);
 
-    if ((rc = home_map_get(req->service->catalog, req->repository->org_id, &homes, &req->error)))
-        return rc;
-    if (homes->policy) {
-        verdict_take(homes->policy, req->repository->name, facts, homes->exceptions,
-                     homes->exception_count, clock_now_us(), req->arena, &verdict);
-        if (!verdict_lets_through(&verdict)) {
-            strbuf_init(&sentence, req->arena, SENTENCE_MAX);
-            verdict_sentence(&verdict, &sentence);
-            rc = verdict_refuse(&req->error, facts->format, wish->name,
-                                &(struct file_verdict){.version = wish->version,
-                                                       .action = verdict.action,
-                                                       .sentence = sentence.data});
-        }
-    }
-    org_homes_release(homes);
-    return rc;
+    return rc || !verdict.is_blocked
+               ? rc
+               : verdict_refuse(&req->error, facts->format, facts->name, &verdict);
 }
 
 /* What is looked at again when the last byte is about to leave. */
@@ -565,7 +612,7 @@ static enum status judge_arrived(struct guard *guard)
     if (archive && (rc = merge_archive(req, &facts, archive)))
         return rc;
     facts_set_all_digests(&facts, mirror_file_digests(guard->file), req->arena);
-    return judge_facts(req, wish, &facts);
+    return judge_facts(req, &facts);
 }
 
 static bool may_end(void *context)

@@ -28,6 +28,9 @@ struct facts *facts_list_add(struct facts_list *list); /* zeroed; good until the
 struct verdict_format {
     enum format format;
     int kind, facts_kind; /* enum document_kind of its verdicts, and of what they are about */
+    /* Behind a file's name: what is kept under that name tells facts of the file until its archive
+     * does; NULL: nothing does. */
+    const char *sidecar_suffix;
     /* What the document says of its files; facts from elsewhere are added by the caller. read: what
      * the format made of this document already; NULL: nothing. */
     enum status (*list)(struct request *req, const struct upstream *upstream,
@@ -80,6 +83,8 @@ struct package_verdicts {
 
 /* Whether the org has a policy: without one nothing needs to be asked. */
 enum status policy_is_set(struct request *req, bool *out, struct error *err);
+/* Whether it has one that asks for what archives tell: policy_looks_into_archives(). */
+enum status policy_asks_archives(struct request *req, bool *out, struct error *err);
 /* Whether it has one that may find fault with the package. */
 enum status policy_is_about(struct request *req, const struct verdict_subject *subject, bool *out,
                             struct error *err);
@@ -97,9 +102,10 @@ const struct file_verdict *package_verdicts_find(const struct package_verdicts *
 /* For routes that give bytes: STATUS_FORBIDDEN "held" or "denied", with the sentence and the
  * command to ask with, where the file is blocked. An upstream's file is known to be listed or kept; of
  * what is published here one that is not known is STATUS_NOT_FOUND, for it came this very moment.
- * Counted as asked for, under its verdict. */
+ * Counted as asked for, under its verdict. beside: facts, in their stored form, of what came from
+ * beside the file for this request, and may not be in rows yet; NULL: none. */
 enum status verdict_check_file(struct request *req, const struct verdict_subject *subject,
-                               const char *file);
+                               const char *file, const char *beside);
 /* For a file that is on its way in: takes the verdict again once its archive has been read, at once
  * or before its last piece leaves. The file is to be closed by the caller where this fails. */
 enum status verdict_guard_arriving(struct request *req, struct response *res,

@@ -68,7 +68,7 @@ static enum status get_local_tarball(struct request *req, struct response *res,
                                               file, req->arena, &stored, &req->error)
                           : STATUS_NOT_FOUND;
 
-    if (rc || (rc = verdict_check_file(req, &subject, file)))
+    if (rc || (rc = verdict_check_file(req, &subject, file, NULL)))
         return rc;
     return respond_file(req, res, &stored, "application/octet-stream");
 }

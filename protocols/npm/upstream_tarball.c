@@ -34,7 +34,7 @@ static enum status check_verdict(struct request *req, const struct upstream *ups
     const struct verdict_subject subject = {
         .how = &npm_verdict_format, .upstream = upstream, .name = name, .name_norm = name};
 
-    return verdict_check_file(req, &subject, file);
+    return verdict_check_file(req, &subject, file, NULL);
 }
 
 enum status npm_respond_kept_tarball(struct request *req, struct response *res,

@@ -201,21 +201,23 @@ const struct verdict_format pypi_verdict_format = {
     .format = FORMAT_PYPI,
     .kind = DOCUMENT_PYPI_VERDICTS,
     .facts_kind = DOCUMENT_PYPI_FACTS,
+    .sidecar_suffix = ".metadata",
     .list = list_facts,
     .list_local = list_local,
 };
 
 const char *pypi_archive_facts(const struct mirror_wish *wish, const struct core_metadata *metadata,
-                               struct arena *arena)
+                               bool contradicts, struct arena *arena)
 {
     const struct facts facts = {.format = FORMAT_PYPI,
                                 .name = wish->name,
                                 .version = wish->version,
                                 .file = wish->file,
-                                .license = metadata->license};
+                                .license = metadata->license,
+                                .manifest_mismatch = contradicts ? FACT_YES : FACT_UNKNOWN};
     struct strbuf text;
 
-    if (!metadata->license)
+    if (!metadata->license && !contradicts)
         return NULL;
     strbuf_init(&text, arena, FACTS_JSON_MAX);
     facts_write(&facts, &text);

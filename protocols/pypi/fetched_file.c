@@ -5,6 +5,7 @@
 #include "protocols/http/response.h"
 #include "protocols/http/whole_file.h"
 #include "protocols/pypi/core_metadata.h"
+#include "protocols/pypi/expectation.h"
 #include "protocols/pypi/listing.h"
 #include "protocols/pypi/page.h"
 #include "protocols/pypi/pypi.h"
@@ -15,12 +16,13 @@
 #include "storage/memory/project_name.h"
 #include "storage/memory/pypi_version.h"
 #include "storage/memory/strbuf.h"
+#include "storage/memory/stream.h"
 #include "storage/memory/unpack.h"
 #include "storage/mirror/mirror.h"
 
 #include <string.h>
 
-enum { META_MAX = 3 * UPSTREAM_TEXT_MAX };
+enum { META_MAX = 3 * UPSTREAM_TEXT_MAX, SIDECAR_READ_MAX = 1 << 20 };
 
 static enum status not_itself(const struct mirror_wish *wish, const char *field, const char *inside,
                               struct error *err)
@@ -75,11 +77,12 @@ static enum status inspect_wheel(const struct mirror_wish *wish, int fd, int64_t
                                  struct arena *arena, struct mirror_inspection *out,
                                  struct error *err)
 {
+    const struct pypi_expectation *expected = wish->context;
     struct core_metadata metadata;
     struct strbuf text;
     enum status rc;
 
-    if ((rc = wheel_read_metadata(fd, size, NULL, wish->context, arena, &text, err)))
+    if ((rc = wheel_read_metadata(fd, size, NULL, expected->settings, arena, &text, err)))
         return judge_odd_archive(wish, rc, err);
     if (core_metadata_parse(text.data, text.length, arena, &metadata, err)) {
         log_odd(wish, err); /* such as Metadata-Version 2.0, which many an old wheel has */
@@ -90,7 +93,8 @@ static enum status inspect_wheel(const struct mirror_wish *wish, int fd, int64_t
     out->sidecar_suffix = ".metadata";
     out->sidecar = text.data;
     out->sidecar_length = text.length;
-    out->archive_facts = pypi_archive_facts(wish, &metadata, arena);
+    out->archive_facts =
+        pypi_archive_facts(wish, &metadata, pypi_contradicts(expected, text.data, arena), arena);
     out->changes_verdicts = out->archive_facts;
     return STATUS_OK;
 }
@@ -106,6 +110,38 @@ static enum status inspect_wheel_alone(const struct mirror_wish *wish, int fd, i
     out->sidecar = NULL;
     out->sidecar_length = 0;
     return rc;
+}
+
+/* NULL where it cannot be, or is too large to be METADATA. */
+static const char *read_text(int fd, int64_t size, struct arena *arena)
+{
+    struct file_reader reader;
+    char *text;
+    size_t got;
+
+    if (size < 0 || size > SIDECAR_READ_MAX)
+        return NULL;
+    text = arena_alloc(arena, (size_t)size + 1);
+    file_reader_init(&reader, fd, 0, size);
+    if (reader_read_all(&reader.reader, text, (size_t)size, &got, NULL))
+        return NULL;
+    text[got] = '\0';
+    return text;
+}
+
+/* Where the licence is known by what is beside a wheel, that need not come before it is refused. */
+static enum status inspect_sidecar(const struct mirror_wish *wish, int fd, int64_t size,
+                                   struct arena *arena, struct mirror_inspection *out,
+                                   struct error *err)
+{
+    const char *text = read_text(fd, size, arena);
+    struct core_metadata metadata;
+
+    (void)err;
+    if (text && !core_metadata_parse(text, strlen(text), arena, &metadata, NULL))
+        out->archive_facts = pypi_archive_facts(wish, &metadata, false, arena);
+    out->changes_verdicts = out->archive_facts;
+    return STATUS_OK;
 }
 
 static enum status see_entry(void *context, const struct unpack_entry *entry,
@@ -171,8 +207,10 @@ static void set_sort_key(struct arena *arena, struct mirror_wish *wish)
     wish->sort_key_length = key.length;
 }
 
+/* sidecar: the METADATA beside it, to be compared with; NULL: not here. */
 static struct mirror_wish wish_for(struct request *req, const struct upstream *upstream,
-                                   const char *project, const struct listed_file *listed)
+                                   const char *project, const struct listed_file *listed,
+                                   const char *sidecar)
 {
     const struct upstream_file *file = &listed->file;
     struct mirror_wish wish = {
@@ -189,10 +227,11 @@ static struct mirror_wish wish_for(struct request *req, const struct upstream *u
         .changes_listing = !*listed->sha256 || file->size < 0,
         .any_host = file->digests.kinds != 0,
         .asker = upstream_asker(req),
-        .context = req->service->settings,
     };
 
     set_sort_key(req->arena, &wish);
+    wish.context = pypi_expect(req->service->settings, file->requires_python, sidecar, req->arena,
+                               &wish.context_size);
     if (file_name_is_wheel(file->name))
         wish.inspect = file->has_metadata ? inspect_wheel_alone : inspect_wheel;
     else if (!file->digests.kinds && is_readable_sdist(file->name))
@@ -215,7 +254,7 @@ static void turn_to_sidecar(struct arena *arena, const struct upstream_file *fil
     wish->meta = NULL;
     wish->file_kind = FILE_SIDECAR;
     wish->any_host = wish->expected.kinds != 0;
-    wish->inspect = NULL;
+    wish->inspect = inspect_sidecar;
 }
 
 static enum status respond(struct request *req, struct response *res,
@@ -281,6 +320,61 @@ static enum status respond_sidecar(struct request *req, struct response *res,
     return respond_from_wheel(req, res, wheel);
 }
 
+/* What is beside a wheel. */
+struct sidecar {
+    const char *text;  /* NULL: not here */
+    const char *facts; /* that may not be in rows yet; NULL: none */
+};
+
+/* Through the mirror, like any file; what is wrong with it is logged. */
+static void fetch_sidecar(struct request *req, const struct upstream *upstream, const char *project,
+                          const struct listed_file *listed, struct sidecar *out)
+{
+    struct mirror_wish wish = wish_for(req, upstream, project, listed, NULL);
+    struct whole_file whole;
+    const char *facts;
+
+    turn_to_sidecar(req->arena, &listed->file, &wish);
+    if (whole_file_fetch(req, &wish, &whole)) {
+        log_event(LOG_WARN, "upstream.bad-sidecar", "upstream=%s package=%s file=%s why=\"%s\"",
+                  upstream->name, project, wish.file, req->error.message);
+        req->error = (struct error){0};
+        return;
+    }
+    facts = whole.arriving ? mirror_file_archive_facts(whole.arriving) : NULL;
+    out->facts = facts ? arena_copy(req->arena, facts) : NULL;
+    out->text = read_text(whole.fd, whole.size, req->arena);
+    whole_file_close(&whole);
+}
+
+/* Before the wheel comes, and before its verdict: where a policy asks for what archives tell, the
+ * METADATA beside it is fetched, so that a wheel that is refused for it never comes. Without it the
+ * verdict is that of what nobody can tell, until the wheel is looked into. */
+static enum status find_sidecar(struct request *req, const struct verdict_subject *subject,
+                                const struct listed_file *listed, struct sidecar *out)
+{
+    const char *name = arena_format(req->arena, "%s.metadata", listed->file.name);
+    struct error none = {0};
+    struct whole_file whole;
+    bool is_asked;
+    enum status rc;
+
+    *out = (struct sidecar){0};
+    if (!listed->file.has_metadata || !file_name_is_wheel(listed->file.name))
+        return STATUS_OK;
+    if (!(rc = whole_file_open(req, subject, name, &whole))) {
+        out->text = read_text(whole.fd, whole.size, req->arena);
+        whole_file_close(&whole);
+        return STATUS_OK;
+    }
+    req->error = none;
+    if (rc != STATUS_NOT_FOUND || (rc = policy_asks_archives(req, &is_asked, &req->error)))
+        return rc;
+    if (is_asked)
+        fetch_sidecar(req, subject->upstream, subject->name_norm, listed, out);
+    return STATUS_OK;
+}
+
 static bool is_asked_for(struct request *req, const struct listed_file *listed)
 {
     const char *asked = request_param(req, "digest");
@@ -292,6 +386,7 @@ enum status fetched_file_open(struct request *req, const struct verdict_subject 
                               const struct mirror_document *document, const char *file,
                               struct whole_file *out)
 {
+    struct sidecar sidecar;
     struct listing listing;
     struct mirror_wish wish;
     enum status rc;
@@ -303,7 +398,9 @@ enum status fetched_file_open(struct request *req, const struct verdict_subject 
         return rc;
     if (!listing.count)
         return whole_file_open(req, subject, file, out);
-    wish = wish_for(req, subject->upstream, subject->name_norm, listing.files);
+    if ((rc = find_sidecar(req, subject, listing.files, &sidecar)))
+        return rc;
+    wish = wish_for(req, subject->upstream, subject->name_norm, listing.files, sidecar.text);
     return whole_file_fetch(req, &wish, out);
 }
 
@@ -312,24 +409,25 @@ enum status fetched_file_respond(struct request *req, struct response *res,
                                  const struct mirror_document *document, const char *project,
                                  const char *file, bool is_sidecar)
 {
-    const struct verdict_subject subject = {.how = &pypi_verdict_format,
-                                            .upstream = upstream,
-                                            .name = project,
-                                            .name_norm = project};
+    const struct verdict_subject subject = {
+        .how = &pypi_verdict_format, .upstream = upstream, .name = project, .name_norm = project};
+    struct sidecar sidecar = {0};
     struct listing listing;
     struct mirror_wish wish;
     enum status rc;
 
     if ((rc = listing_read(req, upstream, document, project, file, &listing, &req->error)))
         return rc;
-    if (listing.count && (rc = verdict_check_file(req, &subject, listing.files->file.name)))
+    if (listing.count &&
+        ((rc = find_sidecar(req, &subject, listing.files, &sidecar)) ||
+         (rc = verdict_check_file(req, &subject, listing.files->file.name, sidecar.facts))))
         return rc;
     if (!listing.count || !is_asked_for(req, listing.files) ||
         !strcmp(listing.page.status, "quarantined") ||
         (is_sidecar && !listing.files->file.has_metadata))
         return fail(&req->error, STATUS_NOT_FOUND, "no-such-file", "there is no file %s here",
                     file);
-    wish = wish_for(req, upstream, project, listing.files);
+    wish = wish_for(req, upstream, project, listing.files, sidecar.text);
     return is_sidecar ? respond_sidecar(req, res, &listing.files->file, &wish)
                       : respond(req, res, &wish);
 }

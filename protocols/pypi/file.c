@@ -53,7 +53,7 @@ static enum status check_verdict(struct request *req, const struct home *home,
     const struct verdict_subject subject =
         verdict_subject_at(&pypi_verdict_format, home, wanted->project);
 
-    return verdict_check_file(req, &subject, wanted->main);
+    return verdict_check_file(req, &subject, wanted->main, NULL);
 }
 
 /* What is here already, in a repository of ours or, with its home, kept from an upstream. */

@@ -99,11 +99,11 @@ static enum status find(struct request *req, const char *project, const struct h
     enum status rc;
 
     if (home->kind == HOME_LOCAL) { /* whoever publishes here attests nothing */
-        rc = verdict_check_file(req, &subject, file);
+        rc = verdict_check_file(req, &subject, file, NULL);
         return rc && rc != STATUS_NOT_FOUND ? rc : nothing_attested(req);
     }
     if ((rc = listing_read(req, upstream, document, project, file, &listing, &req->error)) ||
-        (listing.count && (rc = verdict_check_file(req, &subject, file))))
+        (listing.count && (rc = verdict_check_file(req, &subject, file, NULL))))
         return rc;
     if (!listing.count || !strcmp(listing.page.status, "quarantined") ||
         !is_version(request_param(req, "version"), listing.files->file.version) ||

@@ -14,11 +14,12 @@ extern const struct mirror_format pypi_mirror_format;
 extern const struct verdict_format pypi_verdict_format;
 /* How their releases are compared. */
 extern const struct review_format pypi_review_format;
-/* What a wheel says that its listing does not; NULL: nothing. */
+/* What METADATA, of a wheel or beside one, says that a listing does not; NULL: nothing. contradicts: it
+ * is a wheel's, and its listing says other things. */
 struct core_metadata;
 struct mirror_wish;
 const char *pypi_archive_facts(const struct mirror_wish *wish, const struct core_metadata *metadata,
-                               struct arena *arena);
+                               bool contradicts, struct arena *arena);
 
 /* simple.c */
 enum status pypi_get_root(struct request *req, struct response *res);
