@@ -50,6 +50,14 @@ static enum status join_words(const char *const *words, struct arena *arena, con
     return STATUS_OK;
 }
 
+/* What a URL may not have as it is has become %… when it was resolved. */
+static bool has_plain_host(const char *resolved)
+{
+    const char *host = strstr(resolved, "://");
+
+    return host && !memchr(host + 3, '%', strcspn(host + 3, "/"));
+}
+
 /* "https://HOST[:PORT][/PATH]", without what would be sent along or be secret. */
 static enum status check_url(const char *given, struct arena *arena, const char **out,
                              struct error *err)
@@ -62,6 +70,9 @@ static enum status check_url(const char *given, struct arena *arena, const char 
         return fail(err, STATUS_INVALID, "invalid-url",
                     "an upstream's URL begins with https:// or http:// and a host, and has no user, query "
                     "or fragment");
+    if (!has_plain_host(resolved)) /* RFC 5890: a name in other letters has an ASCII form */
+        return fail(err, STATUS_INVALID, "invalid-url",
+                    "a host's name has ASCII letters only: write the xn--… form of another");
     url = arena_copy(arena, resolved);
     length = strlen(url);
     while (length && url[length - 1] == '/')

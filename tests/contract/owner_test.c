@@ -396,7 +396,8 @@ static void an_upstream_is_no_repository_to_ask(void **state)
 static void a_url_with_more_than_an_address_is_refused(void **state)
 {
     static const char *const refused[] = {"", "one.example", "ftp://one.example", "https://", "https://me:pw@one.example",
-                                          "https://one.example/?token=1", "https://one.example/#top"};
+                                          "https://one.example/?token=1", "https://one.example/#top", "https://\xc3\xbc.example",
+                                          "https://%6fne.example"};
     struct fixture *f = *state;
 
     for (size_t row = 0; row < sizeof refused / sizeof *refused; row++) {
