@@ -62,8 +62,8 @@ enum status client_load_settings(const struct command_call *call, struct setting
         return fail(err, STATUS_INVALID, "",
                     "--url needs --token too: the profile's token is for the profile's server");
     if (!*settings->url)
-        return fail(err, STATUS_INVALID, "",
-                    "which server? Give --url, set PACKHOUSE_URL, or use packhouse login once");
+        return fail(err, STATUS_INVALID, "", "which server? Give --url, set PACKHOUSE_URL%s",
+                    strcmp(call->command->noun, "login") ? ", or use packhouse login once" : "");
     return STATUS_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "storage/memory/arena.h"
 #include "storage/memory/json.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,26 +14,33 @@
 
 enum { TOKEN_MAX = 512 };
 
-/* Reads one line; on a terminal, unseen. */
+/* Reads one line unseen. What interrupts ends the line as well, so that the terminal shows again what is typed
+ * before the signal comes. */
+static bool read_unseen(const struct termios *before, char line[TOKEN_MAX])
+{
+    struct termios unseen = *before;
+    char interrupt = (char)before->c_cc[VINTR];
+    ssize_t got;
+
+    unseen.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+    unseen.c_cc[VEOL] = before->c_cc[VINTR];
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
+    fputs("Token (not shown): ", stderr);
+    got = read(STDIN_FILENO, line, TOKEN_MAX - 1);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
+    fputc('\n', stderr);
+    line[got > 0 ? got : 0] = '\0';
+    if (interrupt && strchr(line, interrupt))
+        raise(SIGINT);
+    return got > 0;
+}
+
 static enum status ask_for_token(char line[TOKEN_MAX], struct error *err)
 {
-    bool is_terminal = isatty(STDIN_FILENO);
-    struct termios before, unseen;
-    char *got;
+    struct termios before;
+    bool got = isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &before) ? read_unseen(&before, line)
+                                                                         : fgets(line, TOKEN_MAX, stdin) != NULL;
 
-    if (is_terminal && !tcgetattr(STDIN_FILENO, &before)) {
-        unseen = before;
-        unseen.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen);
-        fputs("Token (not shown): ", stderr);
-    } else {
-        is_terminal = false;
-    }
-    got = fgets(line, TOKEN_MAX, stdin);
-    if (is_terminal) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        fputc('\n', stderr);
-    }
     if (got)
         line[strcspn(line, "\r\n")] = '\0';
     if (!got || !*line)

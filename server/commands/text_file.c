@@ -66,8 +66,14 @@ static enum status make_folders(char *path, struct error *err)
 {
     for (char *slash = path + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
         *slash = '\0';
-        if (mkdir(path, 0700) && access(path, X_OK))
+        if (mkdir(path, 0700)) {
+            int why = errno;
+
+            if (!access(path, X_OK))
+                continue;
+            errno = why;
             return fail_errno(err, "cannot make %s", path);
+        }
     }
     return STATUS_OK;
 }
@@ -93,8 +99,8 @@ static void keep_owner(int fd, const struct stat *was)
         return; /* the owner of the folder that holds it can still replace it */
 }
 
-enum status text_file_write(const char *path, const char *text, size_t length, mode_t mode,
-                            struct arena *arena, struct error *err)
+static enum status replace(const char *path, const char *text, size_t length, mode_t mode,
+                           struct arena *arena, struct error *err)
 {
     char *unfinished = arena_format(arena, "%s.%ld", path, (long)getpid());
     struct stat was;
@@ -108,7 +114,7 @@ enum status text_file_write(const char *path, const char *text, size_t length, m
     unlink(unfinished); /* of one that had our number and was ended */
     fd = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode ? 0600 : 0666);
     if (fd < 0)
-        return fail_errno(err, "cannot write %s", unfinished);
+        return fail_errno(err, "cannot write %s", path);
     if (is_there)
         keep_owner(fd, &was);
     if ((mode || is_there) && fchmod(fd, mode ? mode : was.st_mode & 07777)) {
@@ -124,4 +130,16 @@ done:
     if (rc)
         unlink(unfinished);
     return rc;
+}
+
+enum status text_file_write(const char *path, const char *text, size_t length, mode_t mode,
+                            struct arena *arena, struct error *err)
+{
+    enum status rc = replace(path, text, length, mode, arena, err);
+
+    if (rc != STATUS_INTERNAL)
+        return rc;
+    if (err)
+        err->status = STATUS_INVALID; /* the person's own machine refused, and no server is away */
+    return STATUS_INVALID;
 }

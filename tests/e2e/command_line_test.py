@@ -4,8 +4,10 @@ import http.server
 import json
 import os
 import pty
+import signal
 import stat
 import subprocess
+import termios
 import threading
 
 import pytest
@@ -241,6 +243,30 @@ def test_a_token_that_is_typed_is_not_shown(new_api, tmp_path):
     os.close(terminal)
     assert api.asked[0][2] == "Bearer pkhp_unseen" and b"You are ann" in shown
     assert b"pkhp_unseen" not in shown
+
+
+def test_an_interrupted_login_leaves_the_terminal_as_it_was(tmp_path):
+    """What is typed is seen again, though the program ended by a signal."""
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    with subprocess.Popen([binary(), "login", "--url", "http://127.0.0.1:9"], stdin=theirs, stdout=theirs, stderr=theirs,
+                          env={"HOME": str(tmp_path)}, start_new_session=True) as done:
+        shown = b""
+        while b"Token" not in shown:
+            shown += os.read(ours, 1000)
+        os.write(ours, b"pkhp_half\x03")
+        assert done.wait(PATIENCE) == -signal.SIGINT
+    assert termios.tcgetattr(theirs) == before
+    os.close(theirs)
+    os.close(ours)
+
+
+def test_what_this_machine_refuses_is_no_server_that_is_away(run, new_api, tmp_path):
+    (tmp_path / "xdg").write_text("no folder\n")
+    api = new_api((200, {"name": "ann"}))
+    done = run("login", "--url", api.url, "--token", "t")
+    assert done.returncode == REFUSED
+    assert f"cannot make {tmp_path}/xdg" in done.stderr and "File exists" in done.stderr
 
 
 def test_a_bad_token_makes_no_profile(run, new_api, tmp_path):
