@@ -58,7 +58,9 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Local names and those that are kept from upstreams: what upstreams have besides is seldom wanted,
- * and would be a list of most of a million. */
+ * and would be a list of most of a million. PEP 792 leaves quarantined projects out. Those of which
+ * policy holds back all stay: to know them, each project would have to be judged, and its upstream
+ * asked, whenever anything changes; clients ask for a project's page, and that says it. */
 enum status root_render(struct request *req, bool is_json, struct strbuf *out, struct error *err)
 {
     struct names names = {.req = req, .scratch = arena_new()};
