@@ -20,6 +20,7 @@ enum {
     GZIP_MIN = 512, /* below, the answer fits one packet either way */
     ETAG_BYTES = 16,
     WHOLE_SHARE = 4, /* a document larger than this part of the cache is not kept */
+    COMPRESSORS_MAX = 4, /* that are kept while nobody compresses */
     STREAM_FROM = 16 << 20, /* larger texts are compressed as they are made, and never held whole */
 };
 static const size_t RENDER_MAX = (size_t)1 << 30;
@@ -68,6 +69,9 @@ struct document_cache {
     atomic_size_t bytes, documents;
     atomic_uint_fast64_t hits, misses, renders, evictions;
     atomic_uint hand; /* the shard that gives way next */
+    pthread_mutex_t idle_lock;
+    struct gzip_compressor *idle[COMPRESSORS_MAX];
+    size_t idle_count;
     struct shard shards[SHARDS];
 };
 
@@ -97,8 +101,31 @@ static struct kept *make_kept(struct digester *digester, size_t length, int64_t 
     return kept;
 }
 
-/* Takes over text, which is on the heap. */
-static const struct document *make(char *text, size_t length, int64_t modified_us)
+static char *compress(struct document_cache *cache, const char *text, size_t length, size_t *out)
+{
+    struct gzip_compressor *compressor = NULL;
+    char *gzip;
+
+    pthread_mutex_lock(&cache->idle_lock);
+    if (cache->idle_count)
+        compressor = cache->idle[--cache->idle_count];
+    pthread_mutex_unlock(&cache->idle_lock);
+    if (!compressor)
+        compressor = gzip_compressor_new();
+    gzip = gzip_compress_with(compressor, text, length, out);
+    pthread_mutex_lock(&cache->idle_lock);
+    if (cache->idle_count < COMPRESSORS_MAX) {
+        cache->idle[cache->idle_count++] = compressor;
+        compressor = NULL;
+    }
+    pthread_mutex_unlock(&cache->idle_lock);
+    gzip_compressor_free(compressor);
+    return gzip;
+}
+
+/* Takes over text, which is on the heap. cache NULL: it is not kept. */
+static const struct document *make(struct document_cache *cache, char *text, size_t length,
+                                   int64_t modified_us)
 {
     struct digester *digester = digester_new(DIGEST_SHA256);
     struct kept *kept;
@@ -107,7 +134,8 @@ static const struct document *make(char *text, size_t length, int64_t modified_u
     digester_update(digester, text, length);
     kept = make_kept(digester, length, modified_us);
     if (length >= GZIP_MIN) {
-        char *gzip = gzip_compress(text, length, &kept->document.gzip_length);
+        size_t *to = &kept->document.gzip_length;
+        char *gzip = cache ? compress(cache, text, length, to) : gzip_compress(text, length, to);
 
         if (kept->document.gzip_length < length || length > PLAIN_MAX)
             kept->document.gzip = gzip;
@@ -167,7 +195,7 @@ const struct document *document_new(const char *text, size_t length, int64_t mod
 
     memcpy(copy, text, length);
     copy[length] = '\0';
-    return make(copy, length, modified_us);
+    return make(NULL, copy, length, modified_us);
 }
 
 static const struct document *hold(const struct document *document)
@@ -206,6 +234,7 @@ struct document_cache *document_cache_new(size_t max_bytes)
 
     cache->max_bytes = max_bytes;
     cache->seed = secret_random_u64();
+    pthread_mutex_init(&cache->idle_lock, NULL);
     for (size_t i = 0; i < SHARDS; i++)
         pthread_mutex_init(&cache->shards[i].lock, NULL);
     return cache;
@@ -361,8 +390,8 @@ static enum status make_value(const struct making *making, const struct document
     return STATUS_OK;
 }
 
-static enum status render_now(const struct making *making, const struct document **out,
-                              struct error *err)
+static enum status render_now(struct document_cache *cache, const struct making *making,
+                              const struct document **out, struct error *err)
 {
     struct stream stream = {0};
     struct strbuf text;
@@ -388,7 +417,7 @@ static enum status render_now(const struct making *making, const struct document
         return STATUS_OK;
     }
     bytes = strbuf_detach(&text, &length);
-    *out = make(bytes, length, modified_us);
+    *out = make(cache, bytes, length, modified_us);
     return STATUS_OK;
 }
 
@@ -418,7 +447,7 @@ static void render_entry(struct document_cache *cache, struct shard *shard, stru
     pthread_mutex_unlock(&shard->lock);
     atomic_fetch_add(&cache->renders, 1);
     rc = making->make ? make_value(making, &document, &error)
-                      : render_now(making, &document, &error);
+                      : render_now(cache, making, &document, &error);
     pthread_mutex_lock(&shard->lock);
     entry->document = document;
     entry->status = rc;
@@ -528,6 +557,13 @@ bool document_has_ended(const struct document *document)
     return at_us && clock_now_us() >= at_us;
 }
 
+void document_set_outcome(const struct document *document, uint64_t outcome)
+{
+    struct kept *kept = (struct kept *)(uintptr_t)document;
+
+    atomic_store(&kept->document.outcome, outcome);
+}
+
 void document_set_tally(const struct document *document, void *tally)
 {
     struct kept *kept = (struct kept *)(uintptr_t)document;
@@ -547,6 +583,39 @@ void document_cache_drop(struct document_cache *cache, const struct document_key
     if (entry && entry->document == document)
         unlink_found(cache, shard, entry);
     pthread_mutex_unlock(&shard->lock);
+}
+
+const struct document *document_cache_old(struct document_cache *cache,
+                                          const struct document_key *key)
+{
+    uint64_t sum = hash(cache, key->repository_id, key->name);
+    struct shard *shard = shard_of(cache, sum);
+    const struct document *document = NULL;
+    struct entry *entry;
+
+    pthread_mutex_lock(&shard->lock);
+    entry = find(*bucket_of(shard, sum), key);
+    if (entry && entry->generation != key->generation && entry->document)
+        document = hold(entry->document);
+    pthread_mutex_unlock(&shard->lock);
+    return document;
+}
+
+bool document_cache_renew(struct document_cache *cache, const struct document_key *key,
+                          const struct document *document)
+{
+    uint64_t sum = hash(cache, key->repository_id, key->name);
+    struct shard *shard = shard_of(cache, sum);
+    struct entry *entry;
+    bool is_kept;
+
+    pthread_mutex_lock(&shard->lock);
+    entry = find(*bucket_of(shard, sum), key);
+    is_kept = entry && entry->document == document;
+    if (is_kept && entry->generation < key->generation) /* others may be further on */
+        entry->generation = key->generation;
+    pthread_mutex_unlock(&shard->lock);
+    return is_kept;
 }
 
 static void forget(struct document_cache *cache, int64_t repository_id, const char *name)
@@ -584,6 +653,9 @@ void document_cache_free(struct document_cache *cache)
                 unlink_entry(cache, shard, &shard->buckets[bucket]);
         pthread_mutex_destroy(&shard->lock);
     }
+    while (cache->idle_count)
+        gzip_compressor_free(cache->idle[--cache->idle_count]);
+    pthread_mutex_destroy(&cache->idle_lock);
     free(cache);
 }
 

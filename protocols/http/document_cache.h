@@ -19,6 +19,7 @@ struct document {
     int64_t modified_us; /* 0: not known */
     _Atomic int64_t fresh_until_us; /* of what came from an upstream; 0: exact, until it is forgotten */
     _Atomic int64_t ends_us; /* when it is wrong by itself, as at the end of a cooldown; 0: never */
+    _Atomic uint64_t outcome; /* of what may change without its package, for whoever set it; 0: not known */
     void *_Atomic tally; /* of whoever counts its hits; NULL: nobody */
     const void *value; /* of document_cache_get_value(); NULL in all that is sent */
 };
@@ -83,6 +84,14 @@ void document_set_fresh(const struct document *document, int64_t until_us);
 void document_set_end(const struct document *document, int64_t at_us);
 bool document_has_ended(const struct document *document);
 void document_set_tally(const struct document *document, void *tally);
+/* What is kept under another generation; NULL: nothing that is whole. The caller lets go of it. */
+const struct document *document_cache_old(struct document_cache *cache,
+                                          const struct document_key *key);
+/* Has it be of the key's generation from now on, where it is still the one that is kept: what it was
+ * made from has changed, and it has not. */
+bool document_cache_renew(struct document_cache *cache, const struct document_key *key,
+                          const struct document *document);
+void document_set_outcome(const struct document *document, uint64_t outcome);
 /* Forgets this document, where it is still the one that is kept. */
 void document_cache_drop(struct document_cache *cache, const struct document_key *key,
                          const struct document *document);

@@ -3,6 +3,7 @@
 #include "config/clock.h"
 #include "config/log.h"
 #include "protocols/http/response.h"
+#include "protocols/http/verdicts.h"
 #include "storage/catalog/access.h"
 #include "storage/catalog/ingest.h"
 #include "storage/mirror/mirror.h"
@@ -14,6 +15,7 @@ struct making {
     const struct package_rendering *how;
     bool is_made; /* by this thread, not by another one that was faster */
     enum home_kind kind;
+    uint64_t place;
     bool is_stale;
     int64_t fresh_until_us;
     struct mirror_tally *tally;
@@ -69,19 +71,41 @@ enum status package_document_home(struct request *req, enum format format, const
     return find(req, format, name, name_norm, home, document, &req->error);
 }
 
+/* Where a package lives, as far as its documents depend on it. */
+static uint64_t place_of(const struct home *home, uint64_t generation)
+{
+    int64_t id = home->kind == HOME_UPSTREAM ? home->upstreams->id : home->repository.id;
+
+    return (generation * 31 + (uint64_t)id) * 31 + home->kind;
+}
+
+/* Never 0, which is not known. */
+static uint64_t outcome_at(uint64_t place, const struct verdict_effect *effect)
+{
+    return (place * UINT64_C(0x9e3779b97f4a7c15) ^ effect->outcome) | 1;
+}
+
+static uint64_t places(const struct request *req)
+{
+    return catalog_place_generation(req->service->catalog, req->repository->org_id);
+}
+
 static enum status make(void *context, struct strbuf *out, int64_t *modified_us, struct error *err)
 {
     struct making *making = context;
     const struct package_rendering *how = making->how;
     const struct mirror_document *document = NULL;
     struct home home = {0};
+    uint64_t generation = places(how->req);
     enum status rc =
         find(how->req, how->format, how->name, how->name_norm, &home, &document, err);
 
     making->is_made = true;
     making->kind = home.kind;
+    *how->effect = (struct verdict_effect){0};
     if (rc)
         return rc;
+    making->place = place_of(&home, generation);
     if (!document)
         return how->local(how->context, &home.repository, out, modified_us, err);
     making->fresh_until_us = document->fresh_until_us;
@@ -138,6 +162,36 @@ static bool renew(const struct package_rendering *how, struct response *res,
     return true;
 }
 
+/* Whether the document that was made under another policy is what would be made now: the facts are at
+ * hand, and most of what a policy says of most packages is what the one before it said. */
+static bool still_holds(const struct package_rendering *how, const struct document_key *key)
+{
+    struct request *req = how->req;
+    const struct document *old = document_cache_old(req->service->documents, key);
+    uint64_t generation = places(req);
+    struct verdict_subject subject;
+    struct package_verdicts verdicts;
+    struct home home;
+    bool holds = false;
+
+    if (!old)
+        return false;
+    if (old->outcome && !document_has_ended(old) &&
+        !catalog_find_home(req->service->catalog, req->repository, how->format, how->name_norm,
+                           req->arena, &home, NULL) &&
+        (home.kind == HOME_UPSTREAM || home.kind == HOME_LOCAL)) {
+        subject = verdict_subject_at(how->verdicts, &home, how->name);
+        holds = !package_verdicts_get(req, &subject, NULL, &verdicts, NULL) &&
+                outcome_at(place_of(&home, generation), &verdicts.effect) == old->outcome;
+    }
+    if (holds) {
+        document_set_end(old, verdicts.effect.ends_us);
+        holds = document_cache_renew(req->service->documents, key, old);
+    }
+    document_release(old);
+    return holds;
+}
+
 static bool is_over(const struct document *document)
 {
     return document->fresh_until_us && clock_now_us() > document->fresh_until_us;
@@ -160,7 +214,7 @@ enum status package_document_get(const struct package_rendering *how, struct res
     enum status rc = STATUS_OK;
 
     /* What is fetched while it is rendered changes the package, and the render would be for nothing. */
-    if (!document_cache_has(cache, &key) &&
+    if (!document_cache_has(cache, &key) && !still_holds(how, &key) &&
         (rc = find(req, how->format, how->name, how->name_norm, &found, &fetched, &req->error))) {
         *home = found.kind;
         return rc;
@@ -179,8 +233,10 @@ enum status package_document_get(const struct package_rendering *how, struct res
         document_set_fresh(*out, making.fresh_until_us);
         document_set_tally(*out, making.tally);
     }
-    if (!rc && making.is_made && how->ends_us && *how->ends_us)
-        document_set_end(*out, *how->ends_us);
+    if (!rc && making.is_made) {
+        document_set_outcome(*out, outcome_at(making.place, how->effect));
+        document_set_end(*out, how->effect->ends_us);
+    }
     if (!rc && making.is_stale)
         warn_of_age(req, res, true);
     if (rc == STATUS_NOT_FOUND && !making.is_made &&

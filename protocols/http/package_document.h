@@ -10,6 +10,8 @@ struct first_asker;
 struct listing_change;
 struct mirror_document;
 struct response;
+struct verdict_effect;
+struct verdict_format;
 
 /* How one kind of document is made. context is the caller's. */
 struct package_rendering {
@@ -18,7 +20,8 @@ struct package_rendering {
     int kind; /* enum document_kind */
     const char *name, *name_norm;
     void *context;
-    int64_t *ends_us; /* set by upstream: when the document is wrong by itself; NULL: never */
+    const struct verdict_format *verdicts;
+    struct verdict_effect *effect; /* set by both below: what the document shows of verdicts */
     /* From rows. repository is where the package lives; links lead to req->repository. */
     enum status (*local)(void *context, const struct repository *repository, struct strbuf *out,
                          int64_t *modified_us, struct error *err);

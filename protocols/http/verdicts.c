@@ -239,6 +239,28 @@ static size_t slots_for(size_t count)
     return slots;
 }
 
+static void mix(uint64_t *hash, const char *text)
+{
+    do
+        *hash = (*hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    while (*text++);
+}
+
+static uint64_t outcome_of(const struct file_verdict *list, size_t count)
+{
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!list[i].is_blocked)
+            continue;
+        hash = hash ? hash : UINT64_C(0xcbf29ce484222325);
+        mix(&hash, list[i].file);
+        mix(&hash, verdict_word(list[i].action));
+        mix(&hash, list[i].sentence);
+    }
+    return hash;
+}
+
 static size_t keep_all(const struct taking *taking, const struct document *facts_document,
                        struct kept_verdicts **out)
 {
@@ -266,7 +288,8 @@ static size_t keep_all(const struct taking *taking, const struct document *facts
         .shown = {.list = list,
                   .count = facts->count,
                   .blocked = taking->blocked,
-                  .changes_us = taking->changes_us == INT64_MAX ? 0 : taking->changes_us,
+                  .effect = {.ends_us = taking->changes_us == INT64_MAX ? 0 : taking->changes_us,
+                             .outcome = outcome_of(taking->list, facts->count)},
                   .slots = (uint32_t *)(block + slots_at),
                   .slot_count = slot_count},
     };
@@ -316,7 +339,7 @@ static struct document_key key_of(struct request *req, const struct verdict_subj
 
 static int64_t end_of(const struct document *document)
 {
-    return ((const struct kept_verdicts *)document->value)->shown.changes_us;
+    return ((const struct kept_verdicts *)document->value)->shown.effect.ends_us;
 }
 
 /* NULL, and success, where policy is not about the package. */

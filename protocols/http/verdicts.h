@@ -70,13 +70,19 @@ struct file_verdict {
     enum fact new_install_scripts; /* which is this */
 };
 
+/* What a document shows of verdicts. */
+struct verdict_effect {
+    int64_t ends_us;  /* when one of them changes by itself; 0: never */
+    uint64_t outcome; /* equal where the same files are blocked, in the same words; 0: none is */
+};
+
 /* Live as long as the request's arena. */
 struct package_verdicts {
     const struct file_verdict *list; /* NULL: policy is not about the package */
     size_t count;              /* in the order in which they were published, kept ones that are listed
                                   no more among them */
     size_t blocked;            /* how many are */
-    int64_t changes_us;        /* when one of them changes by itself; 0: never */
+    struct verdict_effect effect;
     const uint32_t *slots; /* by file; only package_verdicts_find() looks here */
     size_t slot_count;
 };

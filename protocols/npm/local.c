@@ -340,7 +340,7 @@ static enum status render_held(struct request *req, const struct repository *rep
 /* The rows are read first, so that the verdicts know of all that is in them. */
 enum status npm_local_render(struct request *req, const struct repository *repository,
                              const struct npm_local_form *how, struct strbuf *out,
-                             int64_t *modified_us, int64_t *ends_us, struct error *err)
+                             int64_t *modified_us, struct verdict_effect *effect, struct error *err)
 {
     struct rendering rendering = {.req = req, .name = how->name, .form = how->form};
     struct package_verdicts verdicts;
@@ -349,7 +349,7 @@ enum status npm_local_render(struct request *req, const struct repository *repos
     if ((rc = render_plain(&rendering, repository, out, modified_us, err)) || how->is_for_writing ||
         (rc = get_verdicts(req, repository, how->name, &verdicts, err)))
         return rc;
-    *ends_us = verdicts.changes_us;
+    *effect = verdicts.effect;
     if (!verdicts.blocked)
         return STATUS_OK;
     strbuf_clear(out);
@@ -358,7 +358,7 @@ enum status npm_local_render(struct request *req, const struct repository *repos
 
 enum status npm_local_render_tags(struct request *req, const struct repository *repository,
                                   const char *name, struct strbuf *out, int64_t *modified_us,
-                                  int64_t *ends_us, struct error *err)
+                                  struct verdict_effect *effect, struct error *err)
 {
     struct package_verdicts verdicts;
     struct npm_local local;
@@ -367,7 +367,7 @@ enum status npm_local_render_tags(struct request *req, const struct repository *
     if ((rc = render_plain_tags(req, repository, name, out, modified_us, err)) ||
         (rc = get_verdicts(req, repository, name, &verdicts, err)))
         return rc;
-    *ends_us = verdicts.changes_us;
+    *effect = verdicts.effect;
     if (!verdicts.blocked)
         return STATUS_OK;
     strbuf_clear(out);

@@ -1,4 +1,4 @@
-/* Packages that are published here, rendered from stored manifests, as policy lets them be seen. Links
+struct verdict_effect;/* Packages that are published here, rendered from stored manifests, as policy lets them be seen. Links
  * lead to req->repository, whichever repository has the package. */
 #pragma once
 #include "protocols/http/request.h"
@@ -14,15 +14,15 @@ struct npm_local_form {
     bool is_for_writing;    /* it is to be changed and sent back: what is held back is in it */
 };
 
-/* Adds the packument. ends_us: see package_document.h. STATUS_NOT_FOUND where nothing is published,
+/* Adds the packument. effect: see package_document.h. STATUS_NOT_FOUND where nothing is published,
  * STATUS_FORBIDDEN, with policy's sentence, where all versions are held back. */
 enum status npm_local_render(struct request *req, const struct repository *repository,
                              const struct npm_local_form *how, struct strbuf *out,
-                             int64_t *modified_us, int64_t *ends_us, struct error *err);
+                             int64_t *modified_us, struct verdict_effect *effect, struct error *err);
 /* Adds the tags, as an object. */
 enum status npm_local_render_tags(struct request *req, const struct repository *repository,
                                   const char *name, struct strbuf *out, int64_t *modified_us,
-                                  int64_t *ends_us, struct error *err);
+                                  struct verdict_effect *effect, struct error *err);
 /* Adds the manifest of a version, named exactly or by a tag; fails in req->error. */
 enum status npm_local_render_version(struct request *req, const struct repository *repository,
                                      const char *name, const char *wanted, struct strbuf *out,

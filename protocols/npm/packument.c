@@ -17,7 +17,7 @@ static const char ABBREVIATED_TYPE[] = "application/vnd.npm.install-v1+json";
 struct rendering {
     struct request *req;
     struct npm_local_form how;
-    int64_t ends_us;
+    struct verdict_effect effect;
 };
 
 /* The document is to be changed and sent back. */
@@ -57,7 +57,7 @@ static enum status render_upstream(void *context, const struct upstream *upstrea
     const struct npm_local_form *how = &rendering->how;
 
     return npm_upstream_render(rendering->req, upstream, document, how->name, how->form,
-                               how->with_restrictions, out, modified_us, &rendering->ends_us, err);
+                               how->with_restrictions, out, modified_us, &rendering->effect, err);
 }
 
 static enum status render_local(void *context, const struct repository *repository,
@@ -66,7 +66,7 @@ static enum status render_local(void *context, const struct repository *reposito
     struct rendering *rendering = context;
 
     return npm_local_render(rendering->req, repository, &rendering->how, out, modified_us,
-                            &rendering->ends_us, err);
+                            &rendering->effect, err);
 }
 
 /* `npm publish` looks first which versions there are. That must not make an upstream the owner of a
@@ -115,7 +115,8 @@ enum status npm_get_packument(struct request *req, struct response *res)
         .req = req,
         .format = FORMAT_NPM,
         .kind = kind_of(&rendering.how),
-        .ends_us = &rendering.ends_us,
+        .verdicts = &npm_verdict_format,
+        .effect = &rendering.effect,
         .name = name,
         .name_norm = name,
         .context = &rendering,
@@ -139,7 +140,7 @@ enum status npm_get_packument(struct request *req, struct response *res)
 struct tags_rendering {
     struct request *req;
     const char *name;
-    int64_t ends_us;
+    struct verdict_effect effect;
 };
 
 static enum status render_tags(void *context, const struct repository *repository,
@@ -148,7 +149,7 @@ static enum status render_tags(void *context, const struct repository *repositor
     struct tags_rendering *rendering = context;
 
     return npm_local_render_tags(rendering->req, repository, rendering->name, out, modified_us,
-                                 &rendering->ends_us, err);
+                                 &rendering->effect, err);
 }
 
 static enum status render_upstream_tags(void *context, const struct upstream *upstream,
@@ -163,7 +164,7 @@ static enum status render_upstream_tags(void *context, const struct upstream *up
     if ((rc = npm_upstream_open(rendering->req, upstream, document, rendering->name, &packument,
                                 &verdicts, err)))
         return rc;
-    rendering->ends_us = verdicts.changes_us;
+    rendering->effect = verdicts.effect;
     npm_upstream_show_tags(&packument, out);
     *modified_us = npm_upstream_modified(&packument);
     return STATUS_OK;
@@ -176,7 +177,8 @@ enum status npm_get_tags(struct request *req, struct response *res)
         .req = req,
         .format = FORMAT_NPM,
         .kind = DOCUMENT_NPM_TAGS,
-        .ends_us = &rendering.ends_us,
+        .verdicts = &npm_verdict_format,
+        .effect = &rendering.effect,
         .name = rendering.name,
         .name_norm = rendering.name,
         .context = &rendering,

@@ -237,7 +237,7 @@ static void tell_changes(const struct pins *pins)
 enum status npm_upstream_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *name,
                                 enum npm_form form, bool with_restrictions, struct strbuf *out,
-                                int64_t *modified_us, int64_t *ends_us, struct error *err)
+                                int64_t *modified_us, struct verdict_effect *effect, struct error *err)
 {
     struct pins pins = {.req = req, .upstream = upstream, .name = name};
     struct npm_upstream_view view = {.form = form};
@@ -250,7 +250,7 @@ enum status npm_upstream_render(struct request *req, const struct upstream *upst
     if ((rc = npm_upstream_open(req, upstream, document, name, &packument, &verdicts, err)) ||
         (rc = begin_view(&pins, &view, err)) || (rc = mirror_read_document(document, &reader, err)))
         return rc;
-    *ends_us = verdicts.changes_us;
+    *effect = verdicts.effect;
     if (with_restrictions && verdicts.blocked)
         view.restricted = npm_restriction(&packument, &verdicts, req->arena);
     rc = npm_upstream_show(&packument, reader, &view, &sink, modified_us, err);

@@ -53,12 +53,12 @@ enum status npm_upstream_open_unjudged(struct request *req, const struct upstrea
                                        struct error *err);
 
 /* Adds the packument in one of its forms. with_restrictions: for npm from 10.9 on, which prints why a
- * version is held back. ends_us: see package_document.h. STATUS_FORBIDDEN, with policy's sentence,
+ * version is held back. effect: see package_document.h. STATUS_FORBIDDEN, with policy's sentence,
  * where all versions are. */
 enum status npm_upstream_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *name,
                                 enum npm_form form, bool with_restrictions, struct strbuf *out,
-                                int64_t *modified_us, int64_t *ends_us, struct error *err);
+                                int64_t *modified_us, struct verdict_effect *effect, struct error *err);
 /* Adds the manifest of a version, named exactly or by a tag; STATUS_NOT_FOUND without it,
  * STATUS_FORBIDDEN where it is held back. */
 enum status npm_upstream_render_version(struct request *req, const struct upstream *upstream,

@@ -115,7 +115,7 @@ void page_quarantine(struct request *req, const struct package_verdicts *verdict
 enum status listing_page_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *project,
                                 bool is_json, struct strbuf *out, int64_t *modified_us,
-                                int64_t *ends_us, struct error *err)
+                                struct verdict_effect *effect, struct error *err)
 {
     struct page_head head = {.project = project};
     struct package_verdicts verdicts;
@@ -131,7 +131,7 @@ enum status listing_page_render(struct request *req, const struct upstream *upst
     if ((rc = listing_read(req, upstream, document, project, NULL, &listing, err)) ||
         (rc = package_verdicts_get(req, &subject, &known, &verdicts, err)))
         return rc;
-    *ends_us = verdicts.changes_us;
+    *effect = verdicts.effect;
     if (verdicts.list && !apply_verdicts(&listing, &verdicts))
         page_quarantine(req, &verdicts, project, &head);
     if (*listing.page.status && !is_status(&listing, "active")) {

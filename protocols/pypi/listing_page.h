@@ -10,14 +10,15 @@ struct page_head;
 struct request;
 struct strbuf;
 struct upstream;
+struct verdict_effect;
 
 /* What policy holds back is yanked with its sentence, so that only who insists on a version gets to read
  * it; what it denies is not there; and where nothing is left the project is quarantined. C6, PEP 592,
- * 792. ends_us: see package_document.h. */
+ * 792. effect: see package_document.h. */
 enum status listing_page_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *project,
                                 bool is_json, struct strbuf *out, int64_t *modified_us,
-                                int64_t *ends_us, struct error *err);
+                                struct verdict_effect *effect, struct error *err);
 
 /* Says in the head that policy holds back all of the project, and why. */
 void page_quarantine(struct request *req, const struct package_verdicts *verdicts,

@@ -101,7 +101,7 @@ static enum status add_file(void *context, const struct stored_file *file, struc
 
 enum status local_page_render(struct request *req, const struct repository *repository,
                               const char *project, bool is_json, struct strbuf *out,
-                              int64_t *modified_us, int64_t *ends_us, struct error *err)
+                              int64_t *modified_us, struct verdict_effect *effect, struct error *err)
 {
     const struct verdict_subject subject = {.how = &pypi_verdict_format,
                                             .repository = repository,
@@ -116,7 +116,7 @@ enum status local_page_render(struct request *req, const struct repository *repo
 
     if ((rc = package_verdicts_get(req, &subject, NULL, verdicts, err)))
         return rc;
-    *ends_us = verdicts->changes_us;
+    *effect = verdicts->effect;
     rendering.shows_none = verdicts->count && verdicts->blocked == verdicts->count;
     if (rendering.shows_none)
         page_quarantine(req, verdicts, project, &head);

@@ -8,9 +8,10 @@ struct facts_list;
 struct repository;
 struct request;
 struct strbuf;
+struct verdict_effect;
 
-/* Adds the project's page, as policy lets it be seen; links lead to req->repository. ends_us: see
+/* Adds the project's page, as policy lets it be seen; links lead to req->repository. effect: see
  * package_document.h. STATUS_NOT_FOUND where the repository has no such project. */
 enum status local_page_render(struct request *req, const struct repository *repository,
                               const char *project, bool is_json, struct strbuf *out,
-                              int64_t *modified_us, int64_t *ends_us, struct error *err);
+                              int64_t *modified_us, struct verdict_effect *effect, struct error *err);

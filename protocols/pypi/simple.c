@@ -18,7 +18,7 @@ struct rendering {
     struct page page;
     const char *project;
     bool is_json;
-    int64_t ends_us;
+    struct verdict_effect effect;
 };
 
 static bool has_final_slash(const struct request *req)
@@ -69,7 +69,7 @@ static enum status render_local(void *context, const struct repository *reposito
     struct rendering *rendering = context;
 
     return local_page_render(rendering->req, repository, rendering->project, rendering->is_json, out,
-                             modified_us, &rendering->ends_us, err);
+                             modified_us, &rendering->effect, err);
 }
 
 static enum status render_upstream(void *context, const struct upstream *upstream,
@@ -79,7 +79,7 @@ static enum status render_upstream(void *context, const struct upstream *upstrea
     struct rendering *rendering = context;
 
     return listing_page_render(rendering->req, upstream, document, rendering->project,
-                               rendering->is_json, out, modified_us, &rendering->ends_us, err);
+                               rendering->is_json, out, modified_us, &rendering->effect, err);
 }
 
 /* A name that the org has claimed is no other index's: 200 ends a client's search, 404 does not. */
@@ -105,7 +105,8 @@ enum status pypi_get_page(struct request *req, struct response *res)
         .name = project,
         .name_norm = project,
         .context = &rendering,
-        .ends_us = &rendering.ends_us,
+        .verdicts = &pypi_verdict_format,
+        .effect = &rendering.effect,
         .local = render_local,
         .upstream = render_upstream,
     };

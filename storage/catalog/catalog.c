@@ -110,6 +110,11 @@ static void home_changed(void *context, int64_t org_id)
     home_map_changed(context, org_id);
 }
 
+static void policy_changed(void *context, int64_t org_id)
+{
+    home_map_policy_changed(context, org_id);
+}
+
 static size_t reader_count(size_t wanted)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -178,7 +183,9 @@ enum status catalog_open(const struct catalog_options *options, struct catalog *
     writer_add_hooks(catalog->writer, &hooks);
     hooks = (struct writer_hooks){.context = catalog->files, .package_changed = package_changed};
     writer_add_hooks(catalog->writer, &hooks);
-    hooks = (struct writer_hooks){.context = catalog->homes, .home_changed = home_changed};
+    hooks = (struct writer_hooks){.context = catalog->homes,
+                                  .home_changed = home_changed,
+                                  .policy_changed = policy_changed};
     writer_add_hooks(catalog->writer, &hooks);
     hooks = (struct writer_hooks){.context = catalog->found, .package_changed = name_changed};
     writer_add_hooks(catalog->writer, &hooks);

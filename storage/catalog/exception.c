@@ -169,7 +169,7 @@ enum status tx_add_exception(struct transaction *tx, const struct actor *actor, 
         (rc = insert(tx, actor, org_id, exception, err)) ||
         (rc = tx_drop_holds_of_name(tx, org_id, exception->format, exception->name_fold, err)))
         return rc;
-    tx_home_changed(tx, org_id);
+    tx_policy_changed(tx, org_id);
     return record(tx, actor, org_id, "exception.created", exception, err);
 }
 
@@ -253,7 +253,7 @@ static enum status mark_ended(struct transaction *tx, const struct ending *endin
         rc = tx_record(tx, ending->actor, ending->org_id, "exception.ended", target, detail.data,
                        err);
     arena_free(arena);
-    tx_home_changed(tx, ending->org_id);
+    tx_policy_changed(tx, ending->org_id);
     return rc;
 }
 

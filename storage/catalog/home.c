@@ -11,6 +11,11 @@ uint64_t catalog_home_generation(struct catalog *catalog, int64_t org_id)
     return home_map_generation(catalog_home_map(catalog), org_id);
 }
 
+uint64_t catalog_place_generation(struct catalog *catalog, int64_t org_id)
+{
+    return home_map_places(catalog_home_map(catalog), org_id);
+}
+
 /* One look-up, with what it needs. */
 struct search {
     struct db *db;
@@ -224,7 +229,8 @@ enum status catalog_find_home(struct catalog *catalog, const struct repository *
                             .arena = arena};
     const struct home none = {.kind = HOME_ABSENT,
                               .generation = catalog_home_generation(catalog, repository->org_id)};
-    const struct home_key key = {repository->id, format, name_norm, none.generation,
+    const struct home_key key = {repository->id, format, name_norm,
+                                 catalog_place_generation(catalog, repository->org_id),
                                  home_cache_changes(cache, name_norm)};
     enum home_kind kind;
     int64_t id;

@@ -13,7 +13,7 @@ struct home_key {
     int64_t repository_id; /* the asked one */
     enum format format;
     const char *name_norm;
-    uint64_t generation;  /* of the org */
+    uint64_t generation;  /* catalog_place_generation() */
     uint64_t name_changes; /* home_cache_changes(), before anything was looked at */
 };
 uint64_t home_cache_changes(struct home_cache *cache, const char *name_norm);

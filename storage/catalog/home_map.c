@@ -24,7 +24,7 @@ struct kept_homes {
 struct home_map {
     pthread_rwlock_t lock; /* of the buckets */
     struct kept_homes *buckets[BUCKETS];
-    _Atomic uint64_t generations[GENERATIONS];
+    _Atomic uint64_t generations[GENERATIONS], places[GENERATIONS];
 };
 
 struct home_map *home_map_new(void)
@@ -34,8 +34,10 @@ struct home_map *home_map_new(void)
     if (!map)
         abort();
     pthread_rwlock_init(&map->lock, NULL);
-    for (size_t i = 0; i < GENERATIONS; i++)
+    for (size_t i = 0; i < GENERATIONS; i++) {
         atomic_init(&map->generations[i], 1);
+        atomic_init(&map->places[i], 1);
+    }
     return map;
 }
 
@@ -54,7 +56,18 @@ void home_map_free(struct home_map *map)
 
 void home_map_changed(struct home_map *map, int64_t org_id)
 {
+    atomic_fetch_add(&map->places[(uint64_t)org_id % GENERATIONS], 1);
+    home_map_policy_changed(map, org_id);
+}
+
+void home_map_policy_changed(struct home_map *map, int64_t org_id)
+{
     atomic_fetch_add(&map->generations[(uint64_t)org_id % GENERATIONS], 1);
+}
+
+uint64_t home_map_places(struct home_map *map, int64_t org_id)
+{
+    return atomic_load(&map->places[(uint64_t)org_id % GENERATIONS]);
 }
 
 uint64_t home_map_generation(struct home_map *map, int64_t org_id)

@@ -34,7 +34,11 @@ struct home_map *home_map_new(void);
 void home_map_free(struct home_map *map); /* NULL does nothing */
 /* For the writer's hook. */
 void home_map_changed(struct home_map *map, int64_t org_id);
+void home_map_policy_changed(struct home_map *map, int64_t org_id);
+/* Grows with every change. */
 uint64_t home_map_generation(struct home_map *map, int64_t org_id);
+/* Does not grow where only the policy or its exceptions change. */
+uint64_t home_map_places(struct home_map *map, int64_t org_id);
 
 /* The org's, not older than its generation at the time of the call. */
 enum status home_map_get(struct catalog *catalog, int64_t org_id, const struct org_homes **out,

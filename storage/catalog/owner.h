@@ -30,10 +30,12 @@ enum status catalog_find_home(struct catalog *catalog, const struct repository *
                               enum format format, const char *name_norm, struct arena *arena,
                               struct home *out, struct error *err);
 
-/* Grows with every change of the org's sources, upstreams, claims and set owners; from memory, without
- * a lock. What was rendered under another one is not served. */
+/* Grows with every change of the org's sources, upstreams, claims, set owners, policy and exceptions;
+ * from memory, without a lock. What was rendered under another one is not served. */
 uint64_t catalog_home_generation(struct catalog *catalog, int64_t org_id);
-/* Moves it on without a change: what was rendered is to be looked at again. */
+/* The same without changes of the policy and its exceptions: under another one a name may live elsewhere. */
+uint64_t catalog_place_generation(struct catalog *catalog, int64_t org_id);
+/* Moves both on without a change: what was rendered is to be looked at again. */
 void catalog_renew_homes(struct catalog *catalog, int64_t org_id);
 
 /* For operations. The owner of the name as it is now: *upstream_id is 0 for the org (also by claim).

@@ -74,7 +74,7 @@ static enum status insert_revision(struct transaction *tx, void *argument, struc
     db_bind_int(query, 6, tx->now_us);
     if ((rc = db_run(query, err)))
         return rc;
-    tx_home_changed(tx, setting->org_id);
+    tx_policy_changed(tx, setting->org_id);
     if ((rc = tx_drop_holds(tx, setting->org_id, err)))
         return rc;
     return record(tx, setting, err);

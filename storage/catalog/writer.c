@@ -36,7 +36,8 @@ struct write {
 /* What the caches must hear of after COMMIT. */
 struct change {
     struct change *next;
-    int64_t repository_id, org_id; /* org_id: where its names live */
+    int64_t repository_id, org_id; /* org_id: where its names live, */
+    bool is_policy;                /* or only what of theirs may come in */
     char name_norm[];
 };
 
@@ -59,7 +60,7 @@ struct writer {
     _Atomic size_t largest_group;
 };
 
-static void add_change(struct writer *writer, int64_t repository_id, int64_t org_id,
+static struct change *add_change(struct writer *writer, int64_t repository_id, int64_t org_id,
                        const char *name_norm)
 {
     size_t size = strlen(name_norm) + 1;
@@ -69,9 +70,11 @@ static void add_change(struct writer *writer, int64_t repository_id, int64_t org
         abort();
     change->repository_id = repository_id;
     change->org_id = org_id;
+    change->is_policy = false;
     memcpy(change->name_norm, name_norm, size);
     change->next = writer->changes;
     writer->changes = change;
+    return change;
 }
 
 void tx_package_changed(struct transaction *tx, int64_t repository_id, const char *name_norm)
@@ -95,9 +98,24 @@ void tx_home_changed(struct transaction *tx, int64_t org_id)
     add_change(tx->writer, 0, org_id, "");
 }
 
+void tx_policy_changed(struct transaction *tx, int64_t org_id)
+{
+    add_change(tx->writer, 0, org_id, "")->is_policy = true;
+}
+
 void tx_access_changed(struct transaction *tx)
 {
     tx->writer->access_changed = true;
+}
+
+static void tell_change(const struct writer_hooks *hooks, const struct change *change)
+{
+    if (!change->org_id && hooks->package_changed)
+        hooks->package_changed(hooks->context, change->repository_id, change->name_norm);
+    if (change->org_id && !change->is_policy && hooks->home_changed)
+        hooks->home_changed(hooks->context, change->org_id);
+    if (change->org_id && change->is_policy && hooks->policy_changed)
+        hooks->policy_changed(hooks->context, change->org_id);
 }
 
 static void tell_caches(struct writer *writer)
@@ -106,10 +124,7 @@ static void tell_caches(struct writer *writer)
         const struct writer_hooks *hooks = &writer->hooks[i];
 
         for (struct change *change = writer->changes; change; change = change->next)
-            if (change->org_id && hooks->home_changed)
-                hooks->home_changed(hooks->context, change->org_id);
-            else if (!change->org_id && hooks->package_changed)
-                hooks->package_changed(hooks->context, change->repository_id, change->name_norm);
+            tell_change(hooks, change);
         if (writer->access_changed && hooks->access_changed)
             hooks->access_changed(hooks->context);
     }

@@ -28,6 +28,7 @@ struct writer_hooks {
     void (*package_changed)(void *context, int64_t repository_id, const char *name_norm);
     void (*access_changed)(void *context);
     void (*home_changed)(void *context, int64_t org_id);
+    void (*policy_changed)(void *context, int64_t org_id);
 };
 
 struct writer_options {
@@ -62,6 +63,8 @@ void tx_files_changed(struct transaction *tx, int64_t repository_id, const char 
 void tx_access_changed(struct transaction *tx);
 /* The org's upstreams, sources, claims, or an owner that was set: where its names live. */
 void tx_home_changed(struct transaction *tx, int64_t org_id);
+/* Its policy or exceptions: what may come in. */
+void tx_policy_changed(struct transaction *tx, int64_t org_id);
 /* Writes the audit row and the event row of a change; org_id 0: the instance. detail is JSON. */
 enum status tx_record(struct transaction *tx, const struct actor *actor, int64_t org_id,
                       const char *action, const char *target, const char *detail,

@@ -23,17 +23,45 @@ static void *or_abort(void *memory)
     return memory;
 }
 
-void *gzip_compress(const void *bytes, size_t length, size_t *out_length)
+struct gzip_compressor {
+    struct libdeflate_compressor *compressor;
+};
+
+struct gzip_compressor *gzip_compressor_new(void)
 {
-    struct libdeflate_compressor *compressor = or_abort(libdeflate_alloc_compressor(LEVEL));
-    size_t bound = libdeflate_gzip_compress_bound(compressor, length);
+    struct gzip_compressor *compressor = or_abort(malloc(sizeof *compressor));
+
+    compressor->compressor = or_abort(libdeflate_alloc_compressor(LEVEL));
+    return compressor;
+}
+
+void gzip_compressor_free(struct gzip_compressor *compressor)
+{
+    if (!compressor)
+        return;
+    libdeflate_free_compressor(compressor->compressor);
+    free(compressor);
+}
+
+void *gzip_compress_with(struct gzip_compressor *compressor, const void *bytes, size_t length,
+                         size_t *out_length)
+{
+    size_t bound = libdeflate_gzip_compress_bound(compressor->compressor, length);
     void *out = or_abort(malloc(bound));
     void *fitting;
 
-    *out_length = libdeflate_gzip_compress(compressor, bytes, length, out, bound);
-    libdeflate_free_compressor(compressor);
+    *out_length = libdeflate_gzip_compress(compressor->compressor, bytes, length, out, bound);
     fitting = realloc(out, *out_length);
     return fitting ? fitting : out;
+}
+
+void *gzip_compress(const void *bytes, size_t length, size_t *out_length)
+{
+    struct gzip_compressor *compressor = gzip_compressor_new();
+    void *out = gzip_compress_with(compressor, bytes, length, out_length);
+
+    gzip_compressor_free(compressor);
+    return out;
 }
 
 enum status gzip_expand(const void *gzip, size_t gzip_length, void *out, size_t length,

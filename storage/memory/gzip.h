@@ -10,6 +10,13 @@ struct strbuf;
 
 /* The same bytes always give the same gzip: no name, no time. The caller free()s it; never NULL. */
 void *gzip_compress(const void *bytes, size_t length, size_t *out_length);
+/* The same for who compresses much: the tables of one are 300 KiB, and getting them from the system costs
+ * more than a small document. For one thread at a time. */
+struct gzip_compressor;
+struct gzip_compressor *gzip_compressor_new(void); /* never NULL */
+void gzip_compressor_free(struct gzip_compressor *compressor);
+void *gzip_compress_with(struct gzip_compressor *compressor, const void *bytes, size_t length,
+                         size_t *out_length);
 
 /* Inflates what gzip_compress() made into exactly length bytes; STATUS_INTERNAL otherwise. */
 enum status gzip_expand(const void *gzip, size_t gzip_length, void *out, size_t length,

@@ -465,3 +465,27 @@ def test_scripts_are_new_where_a_package_begins_to_run_them(server, upstream):
     assert server.post("/api/v1/orgs/acme/upstreams/npm/refresh").status == 200
     until(lambda: "1.4.0" in packument(server, "native")["versions"], "the new version")
     assert list(packument(server, "native")["versions"]) == ["1.0.0", "1.2.0", "1.3.0", "1.4.0"]
+
+
+def test_a_new_revision_shows_on_the_next_request(gated, upstream):
+    """Documents that are kept are those of the policy that holds now; where it says the same, they are the same."""
+    upstream.npm.add("quiet", "1.0.0", published=ago(days=900))
+    upstream.pypi.add(packages.wheel("quiet", "1.0"), upload_time=ago(days=900))
+    paths = [f"{gated.npm}/quiet", f"{gated.npm}/-/package/quiet/dist-tags", f"{gated.pypi}/simple/quiet/"]
+    etags = {path: gated.get(path).get("ETag") for path in paths}
+    assert all(etags.values())
+    longer = COOLDOWN.replace("7d", "30d").replace("seven", "thirty")
+    one_more = COOLDOWN + '  quiet:\n    deny: {name: ["npm:quiet", "pypi:quiet"]}\n    say: Not here\n'
+    for _ in range(3):
+        for text, said, latest in ((longer, "thirty days", "1.3.0"), (COOLDOWN, "seven days", "1.3.0"),
+                                   (COOLDOWN.replace("mode: enforce", "mode: audit"), None, "1.3.1")):
+            set_policy(gated, text)
+            document = packument(gated, "left-pad", **NPM11)
+            assert document["dist-tags"]["latest"] == latest
+            assert said is None or said in document["policyRestrictions"]["message"]
+            listed = {file["filename"]: file for file in page(gated, "leftpad")["files"]}
+            assert bool(listed["leftpad-1.3.1-py3-none-any.whl"].get("yanked")) == bool(said)
+            assert {path: gated.get(path).get("ETag") for path in paths} == etags
+        set_policy(gated, one_more)
+        assert gated.get(paths[0]).status == 403
+        assert page(gated, "quiet")["files"] == []

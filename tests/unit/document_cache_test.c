@@ -448,6 +448,32 @@ static void an_asker_after_a_publish_does_not_join_an_older_render(void **state)
     document_cache_free(slow.cache);
 }
 
+static void what_is_found_to_hold_is_of_the_new_generation(void **state)
+{
+    struct document_cache *cache = document_cache_new(1 << 20);
+    struct document_key key = hello, later = hello;
+    const struct document *old;
+    struct source source = {0};
+
+    (void)state;
+    later.generation = 1;
+    assert_null(document_cache_old(cache, &later));
+    expect(cache, key, &source, "1");
+    assert_null(document_cache_old(cache, &key));
+    old = document_cache_old(cache, &later);
+    assert_non_null(old);
+    assert_true(document_cache_renew(cache, &later, old));
+    expect(cache, later, &source, "1");
+    key.generation = 0; /* whoever asked before it was renewed does not take it back */
+    assert_true(document_cache_renew(cache, &key, old));
+    expect(cache, later, &source, "1");
+    document_cache_invalidate(cache, 1, "hello");
+    assert_false(document_cache_renew(cache, &later, old));
+    expect(cache, later, &source, "2");
+    document_release(old);
+    document_cache_free(cache);
+}
+
 static int freed;
 
 static void free_number(const void *value)
@@ -519,6 +545,7 @@ int main(void)
         cmocka_unit_test(a_document_too_large_to_stay_is_still_handed_out),
         cmocka_unit_test(a_read_sees_what_was_published_before_it),
         cmocka_unit_test(askers_of_one_key_share_one_render),
+        cmocka_unit_test(what_is_found_to_hold_is_of_the_new_generation),
         cmocka_unit_test(a_value_is_kept_and_counted_like_a_document),
         cmocka_unit_test(an_asker_after_a_publish_does_not_join_an_older_render),
     };
