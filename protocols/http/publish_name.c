@@ -26,11 +26,6 @@ static bool may_ask(const struct upstream *upstreams, size_t count, const struct
     return is_kept ? keeps_name(upstream, name_fold) : !upstream->names;
 }
 
-static enum status refuse(struct request *req, const struct upstream *upstream, const char *name)
-{
-    return owner_is_upstream(STATUS_FORBIDDEN, upstream->format, name, upstream->name, &req->error);
-}
-
 /* STATUS_OK where it has not got the name. */
 static enum status ask(struct request *req, const struct upstream *upstream, const char *name,
                        const char *name_norm)
@@ -46,7 +41,7 @@ static enum status ask(struct request *req, const struct upstream *upstream, con
         return STATUS_OK;
     mirror_release_document(document);
     if (!rc)
-        return refuse(req, upstream, name);
+        return owner_is_upstream(STATUS_FORBIDDEN, upstream->format, name, upstream->name, &req->error);
     return fail(&req->error, STATUS_UPSTREAM_AWAY, "name-not-known",
                 "nobody here owns %.150s yet, and the upstream %s cannot say whether it has that name: "
                 "try again later, or have an administrator publish it first or claim it",
@@ -80,16 +75,23 @@ enum status publish_check_name(struct request *req, enum format format, const ch
     return STATUS_OK;
 }
 
+static enum status find_home(struct request *req, enum format format, const char *name,
+                             const char *name_norm, struct home *out)
+{
+    enum status rc = catalog_find_home(req->service->catalog, req->repository, format, name_norm,
+                                       req->arena, out, &req->error);
+
+    if (!rc && out->kind == HOME_UPSTREAM)
+        return owner_is_upstream(STATUS_FORBIDDEN, format, name, out->upstreams->name, &req->error);
+    return rc;
+}
+
 enum status publish_check_owner(struct request *req, enum format format, const char *name,
                                 const char *name_norm)
 {
     struct home home;
-    enum status rc;
 
-    if ((rc = catalog_find_home(req->service->catalog, req->repository, format, name_norm, req->arena,
-                                &home, &req->error)))
-        return rc;
-    return home.kind == HOME_UPSTREAM ? refuse(req, home.upstreams, name) : STATUS_OK;
+    return find_home(req, format, name, name_norm, &home);
 }
 
 enum status publish_no_package(struct request *req, enum format format, const char *name,
@@ -98,11 +100,8 @@ enum status publish_no_package(struct request *req, enum format format, const ch
     struct home home;
     enum status rc;
 
-    if ((rc = catalog_find_home(req->service->catalog, req->repository, format, name_norm, req->arena,
-                                &home, &req->error)))
+    if ((rc = find_home(req, format, name, name_norm, &home)))
         return rc;
-    if (home.kind == HOME_UPSTREAM)
-        return refuse(req, home.upstreams, name);
     if (home.kind == HOME_LOCAL && home.repository.id != req->repository->id)
         return fail(&req->error, STATUS_FORBIDDEN, "kept-elsewhere",
                     "%.214s is kept in the repository %s: change it there", name, home.repository.name);

@@ -11,22 +11,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    fixture_setup(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_teardown(*state);
-    free(*state);
-    return 0;
-}
-
 /* One request as the server would hand it over. */
 struct exchange {
     struct service service;
@@ -314,14 +298,13 @@ static void a_file_is_saved_and_never_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_a_client_states_must_hold, setup, teardown),
-        cmocka_unit_test_setup_teardown(two_statements_must_both_hold, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_stated_digest_answers_before_the_body, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_stated_digest_does_not_excuse_other_bytes, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_path_is_written_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_selector_names_nothing_yet, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_file_is_saved_and_never_shown, setup, teardown),
+        FIXTURE_TEST(what_a_client_states_must_hold),
+        FIXTURE_TEST(two_statements_must_both_hold),
+        FIXTURE_TEST(a_stated_digest_answers_before_the_body),
+        FIXTURE_TEST(a_stated_digest_does_not_excuse_other_bytes),
+        FIXTURE_TEST(a_path_is_written_once),
+        FIXTURE_TEST(a_selector_names_nothing_yet),
+        FIXTURE_TEST(a_file_is_saved_and_never_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,22 +12,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    fixture_setup(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_teardown(*state);
-    free(*state);
-    return 0;
-}
-
 static void assert_clean(struct fixture *f, int64_t files)
 {
     struct verify_report report;
@@ -308,19 +292,19 @@ static void of_many_publishers_of_one_path_exactly_one_wins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_published_is_read_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_path_is_written_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(equal_bytes_are_stored_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(verify_finds_what_is_missing_or_changed, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_was_there_before_a_restart_is_there_after, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_directory_in_use_is_refused_to_a_second_server, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_full_disk_refuses_before_the_first_byte, setup, teardown),
-        cmocka_unit_test_setup_teardown(tags_follow_versions, setup, teardown),
-        cmocka_unit_test_setup_teardown(pages_of_versions_follow_each_other, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_change_leaves_an_audit_row, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_token_works_until_it_is_revoked_or_expires, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_newer_schema_is_refused_in_words, setup, teardown),
-        cmocka_unit_test_setup_teardown(of_many_publishers_of_one_path_exactly_one_wins, setup, teardown),
+        FIXTURE_TEST(what_was_published_is_read_back),
+        FIXTURE_TEST(a_path_is_written_once),
+        FIXTURE_TEST(equal_bytes_are_stored_once),
+        FIXTURE_TEST(verify_finds_what_is_missing_or_changed),
+        FIXTURE_TEST(what_was_there_before_a_restart_is_there_after),
+        FIXTURE_TEST(a_directory_in_use_is_refused_to_a_second_server),
+        FIXTURE_TEST(a_full_disk_refuses_before_the_first_byte),
+        FIXTURE_TEST(tags_follow_versions),
+        FIXTURE_TEST(pages_of_versions_follow_each_other),
+        FIXTURE_TEST(every_change_leaves_an_audit_row),
+        FIXTURE_TEST(a_token_works_until_it_is_revoked_or_expires),
+        FIXTURE_TEST(a_newer_schema_is_refused_in_words),
+        FIXTURE_TEST(of_many_publishers_of_one_path_exactly_one_wins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,13 +27,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    fixture_teardown(*state);
-    free(*state);
-    return 0;
-}
-
 static void pass_days(int days)
 {
     static int64_t passed_us;
@@ -168,9 +161,9 @@ static void evicted_bytes_leave_the_disk_and_hosted_ones_stay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_nobody_asked_for_longest_goes_first, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_comes_back_must_be_the_same, setup, teardown),
-        cmocka_unit_test_setup_teardown(evicted_bytes_leave_the_disk_and_hosted_ones_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_asked_for_longest_goes_first, setup, fixture_teardown_state),
+        cmocka_unit_test_setup_teardown(what_comes_back_must_be_the_same, setup, fixture_teardown_state),
+        cmocka_unit_test_setup_teardown(evicted_bytes_leave_the_disk_and_hosted_ones_stay, setup, fixture_teardown_state),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,22 +16,6 @@
 #define HOUR_US (INT64_C(3600) * 1000000)
 #define DAY_US (24 * HOUR_US)
 
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    fixture_setup(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_teardown(*state);
-    free(*state);
-    return 0;
-}
-
 static struct hold hold_of(struct fixture *f, const char *name, const char *version, const char *rules,
                            int64_t until_us)
 {
@@ -333,14 +317,14 @@ static void a_flood_stays_within_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_noted_is_listed_once_it_is_written, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_held_otherwise_by_now_is_listed_so, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_hold_is_over_at_its_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(another_policy_begins_without_holds, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_name_too_long_for_any_package_is_not_noted, setup, teardown),
-        cmocka_unit_test_setup_teardown(fetches_are_counted_by_version_account_day_and_verdict, setup, teardown),
-        cmocka_unit_test_setup_teardown(days_are_told_apart_and_forgotten, setup, teardown),
-        cmocka_unit_test_setup_teardown(nothing_is_lost_between_threads_that_note_and_one_that_writes, setup, teardown),
+        FIXTURE_TEST(what_was_noted_is_listed_once_it_is_written),
+        FIXTURE_TEST(what_is_held_otherwise_by_now_is_listed_so),
+        FIXTURE_TEST(a_hold_is_over_at_its_end),
+        FIXTURE_TEST(another_policy_begins_without_holds),
+        FIXTURE_TEST(a_name_too_long_for_any_package_is_not_noted),
+        FIXTURE_TEST(fetches_are_counted_by_version_account_day_and_verdict),
+        FIXTURE_TEST(days_are_told_apart_and_forgotten),
+        FIXTURE_TEST(nothing_is_lost_between_threads_that_note_and_one_that_writes),
         cmocka_unit_test(a_flood_stays_within_bounds),
     };
 

@@ -12,22 +12,6 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    fixture_setup(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_teardown(*state);
-    free(*state);
-    return 0;
-}
-
 static struct upstream add(struct fixture *f, enum format format, const char *url,
                            const char *const *names)
 {
@@ -482,20 +466,20 @@ static void a_change_is_told_to_those_who_have_it_as_a_source(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(without_a_row_the_upstreams_are_asked_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_published_name_is_asked_nowhere, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_upstreams_name_is_not_published, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_local_source_has_what_the_repository_has_not, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_claim_covers_every_spelling, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_pattern_of_everything_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_claim_takes_from_upstreams_only_when_told_to, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_kept_for_an_upstream_are_asked_of_it_alone, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_owner_is_set_with_a_reason_and_a_preview, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_removed_upstream_still_owns_its_names, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_upstream_is_no_repository_to_ask, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_url_with_more_than_an_address_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_credential_is_sealed_and_opens_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_change_is_told_to_those_who_have_it_as_a_source, setup, teardown),
+        FIXTURE_TEST(without_a_row_the_upstreams_are_asked_in_order),
+        FIXTURE_TEST(a_published_name_is_asked_nowhere),
+        FIXTURE_TEST(an_upstreams_name_is_not_published),
+        FIXTURE_TEST(a_local_source_has_what_the_repository_has_not),
+        FIXTURE_TEST(a_claim_covers_every_spelling),
+        FIXTURE_TEST(a_pattern_of_everything_is_refused),
+        FIXTURE_TEST(a_claim_takes_from_upstreams_only_when_told_to),
+        FIXTURE_TEST(names_kept_for_an_upstream_are_asked_of_it_alone),
+        FIXTURE_TEST(an_owner_is_set_with_a_reason_and_a_preview),
+        FIXTURE_TEST(a_removed_upstream_still_owns_its_names),
+        FIXTURE_TEST(an_upstream_is_no_repository_to_ask),
+        FIXTURE_TEST(a_url_with_more_than_an_address_is_refused),
+        FIXTURE_TEST(a_credential_is_sealed_and_opens_again),
+        FIXTURE_TEST(a_change_is_told_to_those_who_have_it_as_a_source),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,13 +11,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    fixture_teardown(*state);
-    free(*state);
-    return 0;
-}
-
 static void what_is_removed_is_gone_at_once_and_comes_back_as_it_was(void **state)
 {
     struct fixture *f = *state;
@@ -338,18 +331,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         /* first, for files have the kernel's time, and the others move ours */
-        cmocka_unit_test_setup_teardown(what_a_crash_left_unnamed_goes_to_quarantine, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_removed_is_gone_at_once_and_comes_back_as_it_was, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_removed_version_never_means_other_bytes, setup, teardown),
-        cmocka_unit_test_setup_teardown(bytes_go_when_their_time_to_restore_has_passed, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_leaked_secret_is_off_the_disk_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(bytes_that_another_file_has_too_stay, setup, teardown),
-        cmocka_unit_test_setup_teardown(bytes_that_were_given_up_are_published_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_crash_left_unnamed_goes_to_quarantine, setup, fixture_teardown_state),
+        cmocka_unit_test_setup_teardown(what_is_removed_is_gone_at_once_and_comes_back_as_it_was, setup, fixture_teardown_state),
+        cmocka_unit_test_setup_teardown(a_removed_version_never_means_other_bytes, setup, fixture_teardown_state),
+        cmocka_unit_test_setup_teardown(bytes_go_when_their_time_to_restore_has_passed, setup, fixture_teardown_state),
+        cmocka_unit_test_setup_teardown(a_leaked_secret_is_off_the_disk_at_once, setup, fixture_teardown_state),
+        cmocka_unit_test_setup_teardown(bytes_that_another_file_has_too_stay, setup, fixture_teardown_state),
+        cmocka_unit_test_setup_teardown(bytes_that_were_given_up_are_published_anew, setup, fixture_teardown_state),
         cmocka_unit_test(no_tag_dangles_and_tags_come_back),
-        cmocka_unit_test_setup_teardown(a_package_goes_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_a_tag_names_goes_only_where_that_is_meant, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_package_goes_whole, setup, fixture_teardown_state),
+        cmocka_unit_test_setup_teardown(what_a_tag_names_goes_only_where_that_is_meant, setup, fixture_teardown_state),
         cmocka_unit_test(verify_finds_half_a_removal),
-        cmocka_unit_test_setup_teardown(the_sweep_knows_every_reference_to_a_blob, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_sweep_knows_every_reference_to_a_blob, setup, fixture_teardown_state),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

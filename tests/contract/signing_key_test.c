@@ -17,22 +17,6 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    fixture_setup(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_teardown(*state);
-    free(*state);
-    return 0;
-}
-
 static const char *path_of(struct fixture *f, const char *member)
 {
     return arena_format(f->arena, "%s/%s", f->data, member);
@@ -449,7 +433,7 @@ static void a_batch_ends_with_a_package(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) FIXTURE_TEST(name)
     const struct CMUnitTest tests[] = {
         TEST(the_key_is_made_once_and_for_its_owner_alone),
         TEST(a_signature_stays),

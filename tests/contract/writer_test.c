@@ -13,22 +13,6 @@
 #include <cmocka.h>
 #undef fail /* cmocka has one too */
 
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-
-    fixture_setup(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_teardown(*state);
-    free(*state);
-    return 0;
-}
-
 static size_t audit_rows(struct fixture *f)
 {
     struct audit_entry *entries;
@@ -301,13 +285,13 @@ static void a_full_queue_answers_busy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_failed_operation_takes_no_neighbour_with_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(publishers_that_come_together_share_commits, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_group_that_does_not_fit_is_tried_one_by_one, setup, teardown),
-        cmocka_unit_test_setup_teardown(on_a_full_disk_caches_hear_of_what_did_fit, setup, teardown),
-        cmocka_unit_test_setup_teardown(after_a_failed_flush_nothing_is_acknowledged, setup, teardown),
-        cmocka_unit_test_setup_teardown(caches_hear_of_a_change_before_its_author_does, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_full_queue_answers_busy, setup, teardown),
+        FIXTURE_TEST(a_failed_operation_takes_no_neighbour_with_it),
+        FIXTURE_TEST(publishers_that_come_together_share_commits),
+        FIXTURE_TEST(a_group_that_does_not_fit_is_tried_one_by_one),
+        FIXTURE_TEST(on_a_full_disk_caches_hear_of_what_did_fit),
+        FIXTURE_TEST(after_a_failed_flush_nothing_is_acknowledged),
+        FIXTURE_TEST(caches_hear_of_a_change_before_its_author_does),
+        FIXTURE_TEST(a_full_queue_answers_busy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

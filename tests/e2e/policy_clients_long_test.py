@@ -9,7 +9,7 @@ import pytest
 
 import clients
 import packages
-from policies import ago, set_policy
+from policies import COOLDOWN, ago, set_policy
 from pulling import attach
 
 pytestmark = pytest.mark.long
@@ -22,14 +22,6 @@ PYTHON = {"pip": clients.Pip, "uv": clients.Uv, "uv project": clients.UvProject,
 ASKED = {"npm": {"by name": "left-pad", "a range": "left-pad@^1.3.0", "latest": "left-pad@latest",
                  "exactly": "left-pad@1.3.1"},
          "pypi": {"by name": "left-pad", "a range": "left-pad>=1.3", "latest": None, "exactly": "left-pad==1.3.1"}}
-POLICY = """
-mode: enforce
-default: allow
-rules:
-  cooldown:
-    hold: {younger_than: 7d}
-    say: New releases wait seven days
-"""
 
 
 def told(failure):
@@ -58,7 +50,7 @@ def ask_all(folder, server, kinds, form):
         locked = kind(folder / name / "locked", server)
         installed = locked.install(ASKED[form]["exactly"])
         rows[name] = (kind, installed.folder if form == "npm" else None)
-    set_policy(server, POLICY)
+    set_policy(server, COOLDOWN)
     table = {}
     for name, (kind, project) in rows.items():
         row = {}

@@ -11,19 +11,11 @@ import index_pages
 import packages
 from conformance import conformance
 from patience import until
-from policies import ago, set_policy
+from policies import COOLDOWN, ago, set_policy
 from pulling import attach
 
 pytestmark = pytest.mark.settings(PACKHOUSE_UPSTREAM_ALLOW_ADDRESSES="127.0.0.0/8", PACKHOUSE_UPSTREAM_RETRIES="0",
                                   PACKHOUSE_UPSTREAM_CONNECT_TIMEOUT="1m")
-COOLDOWN = """
-mode: enforce
-default: allow
-rules:
-  cooldown:
-    hold: {younger_than: 7d}
-    say: New releases wait seven days
-"""
 ABBREVIATED = {"Accept": "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*"}
 NPM11 = {"User-Agent": "npm/11.2.0 node/v22.0.0 linux x64 workspaces/false"}
 

@@ -13,20 +13,12 @@ import pytest
 import packages
 import shapes
 from patience import until
-from policies import ago, set_policy
+from policies import COOLDOWN, ago, set_policy
 from pulling import attach
 
 SETTINGS = {"PACKHOUSE_UPSTREAM_ALLOW_ADDRESSES": "127.0.0.0/8", "PACKHOUSE_UPSTREAM_RETRIES": "0",
             "PACKHOUSE_UPSTREAM_CONNECT_TIMEOUT": "1m", "PACKHOUSE_ARCHIVE_RATIO_FROM": "1 MiB"}
 pytestmark = pytest.mark.settings(**SETTINGS)
-COOLDOWN = """
-mode: enforce
-default: allow
-rules:
-  cooldown:
-    hold: {younger_than: 7d}
-    say: New releases wait seven days
-"""
 OLD, NEW = {"days": 400}, {"hours": 1}
 API = "/api/v1/orgs/acme"
 

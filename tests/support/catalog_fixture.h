@@ -69,6 +69,26 @@ static inline void fixture_teardown(struct fixture *f)
     arena_free(f->arena);
 }
 
+/* For cmocka: the fixture is the state of each test. */
+static inline int fixture_setup_state(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    fixture_setup(f);
+    *state = f;
+    return 0;
+}
+
+static inline int fixture_teardown_state(void **state)
+{
+    fixture_teardown(*state);
+    free(*state);
+    return 0;
+}
+
+#define FIXTURE_TEST(test) \
+    cmocka_unit_test_setup_teardown(test, fixture_setup_state, fixture_teardown_state)
+
 /* Publishes one artifact file; the publication tells how it went. */
 static inline enum status fixture_publish(struct fixture *f, const char *package, const char *version,
                                           const char *path, const char *bytes,

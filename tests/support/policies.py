@@ -3,6 +3,15 @@
 import datetime
 import json
 
+COOLDOWN = """
+mode: enforce
+default: allow
+rules:
+  cooldown:
+    hold: {younger_than: 7d}
+    say: New releases wait seven days
+"""
+
 
 def ago(**time_ago):
     """As registries write a time: ago(days=7)."""
