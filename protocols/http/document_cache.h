@@ -47,6 +47,7 @@ enum document_kind {
     DOCUMENT_NPM_FULL_FOR_WRITING, /* with what policy holds back */
     DOCUMENT_NPM_FACTS, /* what verdicts are about, of the repository where the package lives */
     DOCUMENT_PYPI_FACTS,
+    DOCUMENT_PYPI_PROJECT, /* of the JSON API */
 };
 
 struct document_cache *document_cache_new(size_t max_bytes);

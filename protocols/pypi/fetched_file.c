@@ -18,6 +18,7 @@
 #include "storage/memory/strbuf.h"
 #include "storage/memory/stream.h"
 #include "storage/memory/unpack.h"
+#include "storage/memory/utf8.h"
 #include "storage/mirror/mirror.h"
 
 #include <string.h>
@@ -402,6 +403,27 @@ enum status fetched_file_open(struct request *req, const struct verdict_subject 
         return rc;
     wish = wish_for(req, subject->upstream, subject->name_norm, listing.files, sidecar.text);
     return whole_file_fetch(req, &wish, out);
+}
+
+const char *fetched_sidecar_read(struct request *req, const struct verdict_subject *subject,
+                                 const struct mirror_document *document, const char *wheel)
+{
+    struct sidecar sidecar = {0};
+    struct whole_file whole;
+    struct listing listing;
+
+    if (!document) {
+        if (whole_file_open(req, subject, arena_format(req->arena, "%s.metadata", wheel), &whole))
+            return NULL;
+        sidecar.text = read_text(whole.fd, whole.size, req->arena);
+        whole_file_close(&whole);
+    } else if (!listing_read(req, subject->upstream, document, subject->name_norm, wheel, &listing,
+                             &req->error) &&
+               listing.count && !find_sidecar(req, subject, listing.files, &sidecar) &&
+               !sidecar.text && listing.files->file.has_metadata) {
+        fetch_sidecar(req, subject->upstream, subject->name_norm, listing.files, &sidecar);
+    }
+    return sidecar.text && utf8_is_valid(sidecar.text) ? sidecar.text : NULL;
 }
 
 enum status fetched_file_respond(struct request *req, struct response *res,

@@ -22,3 +22,7 @@ enum status fetched_file_respond(struct request *req, struct response *res,
 enum status fetched_file_open(struct request *req, const struct verdict_subject *subject,
                               const struct mirror_document *document, const char *file,
                               struct whole_file *out);
+/* The METADATA beside a wheel, ending with a NUL, in the request's arena: kept, published here or fetched
+ * now. NULL where it cannot be had. */
+const char *fetched_sidecar_read(struct request *req, const struct verdict_subject *subject,
+                                 const struct mirror_document *document, const char *wheel);

@@ -57,6 +57,7 @@ static void add_file(struct page *page, const struct listed_file *listed, const 
 
     page_add_file(page, &(struct page_file){
                             .name = file->name,
+                            .version = file->version,
                             .sha256 = *listed->sha256 ? listed->sha256 : NULL,
                             .other_kind = other_digest(&file->digests, hex),
                             .other_digest = hex,
@@ -114,16 +115,14 @@ void page_quarantine(struct request *req, const struct package_verdicts *verdict
 
 enum status listing_page_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *project,
-                                bool is_json, struct strbuf *out, int64_t *modified_us,
-                                struct verdict_effect *effect, struct error *err)
+                                const struct page_form *form, struct strbuf *out,
+                                int64_t *modified_us, struct verdict_effect *effect, struct error *err)
 {
     struct page_head head = {.project = project};
     struct package_verdicts verdicts;
     struct listing listing;
-    const struct verdict_subject subject = {.how = &pypi_verdict_format,
-                                            .upstream = upstream,
-                                            .name = project,
-                                            .name_norm = project};
+    const struct verdict_subject subject = {
+        .how = &pypi_verdict_format, .upstream = upstream, .name = project, .name_norm = project};
     const struct read_document known = {document, &listing};
     struct page page;
     enum status rc;
@@ -142,7 +141,7 @@ enum status listing_page_render(struct request *req, const struct upstream *upst
         listing.count = 0;
     for (size_t i = 0; i < listing.count; i++)
         head.sizes_are_unknown |= listing.files[i].file.size < 0;
-    page_begin(&page, out, is_json, &head);
+    page_begin(&page, out, form, &head);
     add_versions(req, &listing, &page);
     for (size_t i = 0; i < listing.count; i++)
         add_file(&page, &listing.files[i],

@@ -1,12 +1,12 @@
 /* A project's page as this index shows it, from an upstream's. */
 #pragma once
 #include "config/error.h"
-#include <stdbool.h>
 #include <stdint.h>
 
 struct mirror_document;
 struct package_verdicts;
 struct page_head;
+struct page_form;
 struct request;
 struct strbuf;
 struct upstream;
@@ -17,7 +17,7 @@ struct verdict_effect;
  * 792. effect: see package_document.h. */
 enum status listing_page_render(struct request *req, const struct upstream *upstream,
                                 const struct mirror_document *document, const char *project,
-                                bool is_json, struct strbuf *out, int64_t *modified_us,
+                                const struct page_form *form, struct strbuf *out, int64_t *modified_us,
                                 struct verdict_effect *effect, struct error *err);
 
 /* Says in the head that policy holds back all of the project, and why. */

@@ -88,6 +88,7 @@ static enum status add_file(void *context, const struct stored_file *file, struc
     page_add_file(&rendering->page,
                   &(struct page_file){
                       .name = file->name,
+                      .version = file->version,
                       .sha256 = sha256,
                       .metadata_sha256 = json_text(json_get(meta, "metadata_sha256")),
                       .requires_python = json_text(json_get(meta, "requires_python")),
@@ -100,7 +101,7 @@ static enum status add_file(void *context, const struct stored_file *file, struc
 }
 
 enum status local_page_render(struct request *req, const struct repository *repository,
-                              const char *project, bool is_json, struct strbuf *out,
+                              const char *project, const struct page_form *form, struct strbuf *out,
                               int64_t *modified_us, struct verdict_effect *effect, struct error *err)
 {
     const struct verdict_subject subject = {.how = &pypi_verdict_format,
@@ -120,7 +121,7 @@ enum status local_page_render(struct request *req, const struct repository *repo
     rendering.shows_none = verdicts->count && verdicts->blocked == verdicts->count;
     if (rendering.shows_none)
         page_quarantine(req, verdicts, project, &head);
-    page_begin(&rendering.page, out, is_json, &head);
+    page_begin(&rendering.page, out, form, &head);
     if ((rc = catalog_walk_package(req->service->catalog, repository, FORMAT_PYPI, project,
                                    &package, req->arena, &visitor, err)))
         return rc;

@@ -2,9 +2,11 @@
 
 #include "config/clock.h"
 #include "storage/catalog/catalog.h"
+#include "storage/memory/arena.h"
 #include "storage/memory/strbuf.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* HTML is frozen at this version (PEP 833). */
 #define API_VERSION "1.4"
@@ -156,10 +158,40 @@ static void add_meta(struct page *page, const char *name, const char *content)
     strbuf_text(page->out, "/>\n");
 }
 
-void page_begin(struct page *page, struct strbuf *out, bool is_json, const struct page_head *head)
+static void gather_head(struct page_gathered *gathered, const struct page_head *head)
 {
-    *page = (struct page){.out = out, .is_json = is_json, .project = head->project};
-    if (is_json) {
+    gathered->is_quarantined = head->status && !strcmp(head->status, "quarantined");
+    gathered->reason = arena_copy(gathered->arena, head->status_reason);
+}
+
+static void gather_file(struct page_gathered *gathered, const struct page_file *file)
+{
+    struct arena *arena = gathered->arena;
+    struct page_file copy = *file;
+
+    copy.name = arena_copy(arena, file->name);
+    copy.version = arena_copy(arena, file->version);
+    copy.sha256 = arena_copy(arena, file->sha256);
+    copy.other_digest = arena_copy(arena, file->other_kind ? file->other_digest : NULL);
+    copy.metadata_sha256 = arena_copy(arena, file->metadata_sha256);
+    copy.requires_python = arena_copy(arena, file->requires_python);
+    copy.uploaded = arena_copy(arena, file->uploaded);
+    copy.yanked = arena_copy(arena, file->yanked);
+    gathered->files =
+        arena_grow(arena, gathered->files, gathered->file_count, &gathered->room, sizeof copy);
+    gathered->files[gathered->file_count++] = copy;
+}
+
+void page_begin(struct page *page, struct strbuf *out, const struct page_form *form,
+                const struct page_head *head)
+{
+    *page = (struct page){
+        .out = out, .is_json = form->is_json, .gathered = form->gathered, .project = head->project};
+    if (page->gathered) {
+        gather_head(page->gathered, head);
+        return;
+    }
+    if (page->is_json) {
         begin_json(page, head);
         return;
     }
@@ -174,7 +206,7 @@ void page_begin(struct page *page, struct strbuf *out, bool is_json, const struc
 
 void page_add_version(struct page *page, const char *version)
 {
-    if (!page->is_json)
+    if (!page->is_json || page->gathered)
         return;
     if (page->versions++)
         strbuf_char(page->out, ',');
@@ -183,7 +215,9 @@ void page_add_version(struct page *page, const char *version)
 
 void page_add_file(struct page *page, const struct page_file *file)
 {
-    if (page->is_json)
+    if (page->gathered)
+        gather_file(page->gathered, file);
+    else if (page->is_json)
         add_object(page, file);
     else
         add_anchor(page, file);
@@ -192,6 +226,8 @@ void page_add_file(struct page *page, const struct page_file *file)
 
 void page_end(struct page *page)
 {
+    if (page->gathered)
+        return;
     if (page->is_json)
         strbuf_text(page->out, page->files ? "}]}\n" : "],\"files\":[]}\n");
     else

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct arena;
+struct page_gathered;
 struct request;
 struct strbuf;
 
@@ -12,6 +14,7 @@ struct strbuf;
 struct page_form {
     bool is_json;
     const char *content_type;
+    struct page_gathered *gathered; /* nothing is written, and what would be is gathered here; NULL */
 };
 /* By ?format= or Accept (PEP 691). false: none of ours is acceptable. */
 bool page_form_choose(struct request *req, struct page_form *out);
@@ -21,6 +24,7 @@ extern const char page_forms_text[];
 struct page {
     struct strbuf *out;
     bool is_json;
+    struct page_gathered *gathered;
     const char *project;
     size_t versions, files;
 };
@@ -34,6 +38,7 @@ struct page_head {
 
 struct page_file {
     const char *name;
+    const char *version;
     const char *sha256; /* hex; NULL: not known yet, so that the address names none */
     const char *other_kind,
         *other_digest;           /* "md5" and its hex, for an index that has no better; NULL */
@@ -50,7 +55,17 @@ struct page_file {
 /* Stands in an address for the digest of a file whose SHA-256 nobody has told. */
 #define PAGE_NO_DIGEST "-"
 
-void page_begin(struct page *page, struct strbuf *out, bool is_json, const struct page_head *head);
+/* All that a page would show. arena: whose it is; the rest is filled. */
+struct page_gathered {
+    struct arena *arena;
+    bool is_quarantined;
+    const char *reason; /* of the status; NULL without */
+    struct page_file *files;
+    size_t file_count, room;
+};
+
+void page_begin(struct page *page, struct strbuf *out, const struct page_form *form,
+                const struct page_head *head);
 void page_add_version(struct page *page, const char *version); /* all before the first file */
 void page_add_file(struct page *page, const struct page_file *file);
 void page_end(struct page *page);

@@ -17,11 +17,11 @@ static const struct {
     const char *asked;
     struct page_form form;
 } forms[] = {
-    {"text/html",                               {false, "text/html; charset=utf-8"}},
-    {HTML_TYPE,                                 {false, HTML_TYPE}                 },
-    {"application/vnd.pypi.simple.latest+html", {false, HTML_TYPE}                 },
-    {JSON_TYPE,                                 {true, JSON_TYPE}                  },
-    {"application/vnd.pypi.simple.latest+json", {true, JSON_TYPE}                  },
+    {"text/html",                               {.is_json = false, .content_type = "text/html; charset=utf-8"}},
+    {HTML_TYPE,                                 {.is_json = false, .content_type = HTML_TYPE}                 },
+    {"application/vnd.pypi.simple.latest+html", {.is_json = false, .content_type = HTML_TYPE}                 },
+    {JSON_TYPE,                                 {.is_json = true, .content_type = JSON_TYPE}                  },
+    {"application/vnd.pypi.simple.latest+json", {.is_json = true, .content_type = JSON_TYPE}                  },
 };
 
 enum { FORMS = sizeof forms / sizeof *forms, FIRST_JSON = 3 };

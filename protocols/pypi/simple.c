@@ -17,7 +17,7 @@ struct rendering {
     struct request *req;
     struct page page;
     const char *project;
-    bool is_json;
+    struct page_form form;
     struct verdict_effect effect;
 };
 
@@ -68,7 +68,7 @@ static enum status render_local(void *context, const struct repository *reposito
 {
     struct rendering *rendering = context;
 
-    return local_page_render(rendering->req, repository, rendering->project, rendering->is_json, out,
+    return local_page_render(rendering->req, repository, rendering->project, &rendering->form, out,
                              modified_us, &rendering->effect, err);
 }
 
@@ -79,7 +79,7 @@ static enum status render_upstream(void *context, const struct upstream *upstrea
     struct rendering *rendering = context;
 
     return listing_page_render(rendering->req, upstream, document, rendering->project,
-                               rendering->is_json, out, modified_us, &rendering->effect, err);
+                               &rendering->form, out, modified_us, &rendering->effect, err);
 }
 
 /* A name that the org has claimed is no other index's: 200 ends a client's search, 404 does not. */
@@ -88,7 +88,7 @@ static const struct document *empty_page(struct rendering *rendering)
     struct strbuf out;
 
     strbuf_init(&out, rendering->req->arena, 4096);
-    page_begin(&rendering->page, &out, rendering->is_json,
+    page_begin(&rendering->page, &out, &rendering->form,
                &(struct page_head){.project = rendering->project});
     page_end(&rendering->page);
     return document_new(out.data, out.length, 0);
@@ -121,7 +121,7 @@ enum status pypi_get_page(struct request *req, struct response *res)
         return redirect_page(req, res, project);
     if (!page_form_choose(req, &form))
         return not_acceptable(req, res);
-    rendering.is_json = form.is_json;
+    rendering.form = form;
     how.kind = form.is_json ? DOCUMENT_PYPI_JSON : DOCUMENT_PYPI_HTML;
     rc = package_document_get(&how, res, &document, &home);
     if (rc == STATUS_NOT_FOUND && home != HOME_CLAIMED)
@@ -139,7 +139,7 @@ static enum status render_root(void *context, struct strbuf *out, int64_t *modif
     struct rendering *rendering = context;
 
     *modified_us = 0;
-    return root_render(rendering->req, rendering->is_json, out, err);
+    return root_render(rendering->req, rendering->form.is_json, out, err);
 }
 
 enum status pypi_get_root(struct request *req, struct response *res)
@@ -154,7 +154,7 @@ enum status pypi_get_root(struct request *req, struct response *res)
         return redirect_root(req, res);
     if (!page_form_choose(req, &form))
         return not_acceptable(req, res);
-    rendering.is_json = form.is_json;
+    rendering.form = form;
     key = (struct document_key){
         .repository_id = req->repository->id,
         .kind = form.is_json ? DOCUMENT_PYPI_ROOT_JSON : DOCUMENT_PYPI_ROOT_HTML,

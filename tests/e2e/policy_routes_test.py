@@ -58,6 +58,7 @@ GIVES = {
         "/simple/:package": NAMES, "/+simple/:package": NAMES, "/legacy/+simple/:package": NAMES,
         "/files/:package/:digest/:file": BYTES, "/legacy/files/:package/:digest/:file": BYTES,
         "/integrity/:package/:version/:file/provenance": NEITHER,  # who built it
+        "/pypi/:package/json": NAMES, "/pypi/:package/:version/json": NAMES, "/:package/json": NAMES,
         "/simple/files/:package/:digest/:file": BYTES, "/+simple/files/:package/:digest/:file": BYTES,
     },
 }
@@ -206,11 +207,19 @@ def test_no_route_names_it_as_installable(house, mount, state, place):
             if mount == "npm":
                 assert_npm_names_none(answer, state)
             elif answer.status == 200 and "json" in answer.headers["content-type"]:
-                listed = [file for file in answer.json()["files"] if NEW in file["filename"]]
+                listed = [file for file in files_of(answer.json()) if NEW in file["filename"]]
                 assert all(file["yanked"] for file in listed) and (state == "held" or state == "ended" or not listed)
             else:
                 lines = [line for line in answer.body.decode().splitlines() if f"-{NEW}-" in line]
                 assert all("data-yanked" in line for line in lines), lines
+
+
+def files_of(document):
+    """Of a page, or of what the JSON API says, whose newest version is one to install."""
+    if "files" in document:
+        return document["files"]
+    assert document["info"]["version"] == OLD or document["info"]["yanked"], document["info"]
+    return [file for files in [*document.get("releases", {}).values(), document["urls"]] for file in files]
 
 
 def assert_npm_names_none(answer, state):

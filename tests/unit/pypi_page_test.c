@@ -113,7 +113,7 @@ static void assert_page(bool is_json, size_t count, const char *expected)
     struct page page;
 
     strbuf_init(&out, NULL, 10000);
-    page_begin(&page, &out, is_json, &(struct page_head){.project = "demo-pkg"});
+    page_begin(&page, &out, &(struct page_form){.is_json = is_json}, &(struct page_head){.project = "demo-pkg"});
     if (count) {
         page_add_version(&page, "1.0+l");
         page_add_version(&page, "1.1");
@@ -182,7 +182,7 @@ static void what_is_not_known_is_left_out(void **state)
         struct page page;
 
         strbuf_init(&out, NULL, 10000);
-        page_begin(&page, &out, is_json, &head);
+        page_begin(&page, &out, &(struct page_form){.is_json = is_json}, &head);
         for (size_t i = 0; i < COUNT(foreign); i++)
             page_add_file(&page, &foreign[i]);
         page_end(&page);
