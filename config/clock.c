@@ -8,13 +8,18 @@
 
 static _Atomic int64_t shift, last;
 
-int64_t clock_now_us(void)
+int64_t clock_wall_us(void)
 {
     struct timespec now;
-    int64_t time_us, seen = atomic_load(&last);
 
     clock_gettime(CLOCK_REALTIME, &now);
-    time_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + atomic_load(&shift);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + atomic_load(&shift);
+}
+
+int64_t clock_now_us(void)
+{
+    int64_t seen = atomic_load(&last), time_us = clock_wall_us();
+
     while (time_us > seen && !atomic_compare_exchange_weak(&last, &seen, time_us))
         ;
     return time_us > seen ? time_us : seen;

@@ -5,9 +5,12 @@
 
 /* Microseconds since 1970, UTC; never goes back within one process. */
 int64_t clock_now_us(void);
+/* The same as the machine has it at this moment, which may be earlier than before: for what must not stay
+ * open once a clock that was wrong has been set right. */
+int64_t clock_wall_us(void);
 /* Milliseconds of a clock that knows no date and never jumps: for time limits. */
 int64_t clock_monotonic_ms(void);
-/* Moves clock_now_us() by this much, for tests of expiry. */
+/* Moves both dates by this much, for tests of expiry. */
 void clock_shift_us(int64_t shift_us);
 
 enum { CLOCK_TEXT_SIZE = 32 };

@@ -23,6 +23,8 @@ enum {
     COMPRESSORS_MAX = 4, /* that are kept while nobody compresses */
     STREAM_FROM = 16 << 20, /* larger texts are compressed as they are made, and never held whole */
 };
+
+#define CORRECTION_US (INT64_C(60) * 1000000) /* clocks are set right by less all the time */
 static const size_t RENDER_MAX = (size_t)1 << 30;
 
 struct kept {
@@ -97,6 +99,7 @@ static struct kept *make_kept(struct digester *digester, size_t length, int64_t 
     atomic_init(&kept->references, 1);
     kept->document.etag = kept->etag;
     kept->document.modified_us = modified_us;
+    kept->document.made_us = clock_wall_us();
     kept->document.plain_length = length;
     return kept;
 }
@@ -386,6 +389,7 @@ static enum status make_value(const struct making *making, const struct document
         return rc;
     }
     kept->document.value = kept->value.value;
+    kept->document.made_us = clock_wall_us();
     *out = &kept->document;
     return STATUS_OK;
 }
@@ -552,9 +556,9 @@ void document_set_end(const struct document *document, int64_t at_us)
 
 bool document_has_ended(const struct document *document)
 {
-    int64_t at_us = document->ends_us;
+    int64_t at_us = document->ends_us, now_us = clock_wall_us();
 
-    return at_us && clock_now_us() >= at_us;
+    return (at_us && now_us >= at_us) || now_us < document->made_us - CORRECTION_US;
 }
 
 void document_set_outcome(const struct document *document, uint64_t outcome)

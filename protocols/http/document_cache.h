@@ -17,6 +17,7 @@ struct document {
     const char *gzip;  /* NULL for small texts, where it would not pay */
     size_t gzip_length;
     int64_t modified_us; /* 0: not known */
+    int64_t made_us;     /* at the time of clock_wall_us() */
     _Atomic int64_t fresh_until_us; /* of what came from an upstream; 0: exact, until it is forgotten */
     _Atomic int64_t ends_us; /* when it is wrong by itself, as at the end of a cooldown; 0: never */
     _Atomic uint64_t outcome; /* of what may change without its package, for whoever set it; 0: not known */
@@ -83,6 +84,7 @@ bool document_cache_has(struct document_cache *cache, const struct document_key 
 void document_set_fresh(const struct document *document, int64_t until_us);
 /* Has it be rendered anew from that moment on. */
 void document_set_end(const struct document *document, int64_t at_us);
+/* That moment has come, or the machine's clock was set back to before it was made. */
 bool document_has_ended(const struct document *document);
 void document_set_tally(const struct document *document, void *tally);
 /* What is kept under another generation; NULL: nothing that is whole. The caller lets go of it. */

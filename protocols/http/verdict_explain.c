@@ -12,7 +12,7 @@ enum status verdict_explain(struct request *req, const struct verdict_subject *s
     const struct org_homes *homes = NULL;
     struct package_verdicts verdicts;
     struct arena *scratch = arena_new();
-    int64_t now_us = clock_now_us();
+    int64_t now_us = clock_wall_us();
     enum status rc;
 
     if ((rc = package_verdicts_get(req, subject, NULL, &verdicts, err)) ||

@@ -315,7 +315,7 @@ static enum status take(void *context, struct document_value *out, struct error 
     if ((rc = package_facts_get(taking->req, taking->subject, taking->name_fold, taking->known,
                                 &facts, err)))
         return rc;
-    taking->now_us = clock_now_us();
+    taking->now_us = clock_wall_us();
     taking->changes_us = INT64_MAX;
     taking->blocked = 0;
     taking->arena = arena_new();
@@ -499,7 +499,7 @@ static enum status judge_again(struct request *req, const struct facts *facts,
     };
     if (homes->policy) {
         verdict_take(homes->policy, req->repository->name, facts, homes->exceptions,
-                     homes->exception_count, clock_now_us(), req->arena, &verdict);
+                     homes->exception_count, clock_wall_us(), req->arena, &verdict);
         strbuf_init(&rules, req->arena, RULES_MAX);
         strbuf_init(&sentence, req->arena, SENTENCE_MAX);
         put_rules(&rules, &verdict);

@@ -1,3 +1,4 @@
+#include "config/clock.h"
 #include "protocols/http/document_cache.h"
 #include "storage/memory/gzip.h"
 #include "storage/memory/strbuf.h"
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#define HOUR_US (INT64_C(3600) * 1000000)
 
 static const struct document_key hello = {1, DOCUMENT_NPM_FULL, "hello", 0};
 
@@ -474,6 +477,52 @@ static void what_is_found_to_hold_is_of_the_new_generation(void **state)
     document_cache_free(cache);
 }
 
+static enum status render_word(void *context, struct strbuf *out, int64_t *modified_us,
+                               struct error *err)
+{
+    (void)context;
+    (void)modified_us;
+    (void)err;
+    strbuf_text(out, "word");
+    return STATUS_OK;
+}
+
+/* What a clock that was years ahead has opened is not open for years. */
+static void what_was_made_in_the_future_has_ended(void **state)
+{
+    static const struct {
+        int64_t made_us, end_us, asked_us;
+        bool has_ended;
+    } rows[] = {
+        {0,        0,       0,        false},
+        {0,        HOUR_US, 0,        false},
+        {0,        HOUR_US, HOUR_US,  true },
+        {0,        0,       -1000000, false},
+        {0,        0,       -HOUR_US, true },
+        {HOUR_US,  0,       0,        true },
+        {HOUR_US,  0,       HOUR_US,  false},
+        {-HOUR_US, 0,       0,        false},
+    };
+
+    (void)state;
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct document_cache *cache = document_cache_new(1 << 20);
+        const struct document_key key = {.repository_id = 1, .kind = 1, .name = "x"};
+        int64_t now_us = clock_wall_us();
+        const struct document *document;
+
+        clock_shift_us(rows[row].made_us);
+        assert_int_equal(document_cache_get(cache, &key, render_word, NULL, &document, NULL), STATUS_OK);
+        if (rows[row].end_us)
+            document_set_end(document, now_us + rows[row].end_us);
+        clock_shift_us(rows[row].asked_us);
+        assert_int_equal(document_has_ended(document), rows[row].has_ended);
+        clock_shift_us(0);
+        document_release(document);
+        document_cache_free(cache);
+    }
+}
+
 static int freed;
 
 static void free_number(const void *value)
@@ -546,6 +595,7 @@ int main(void)
         cmocka_unit_test(a_read_sees_what_was_published_before_it),
         cmocka_unit_test(askers_of_one_key_share_one_render),
         cmocka_unit_test(what_is_found_to_hold_is_of_the_new_generation),
+        cmocka_unit_test(what_was_made_in_the_future_has_ended),
         cmocka_unit_test(a_value_is_kept_and_counted_like_a_document),
         cmocka_unit_test(an_asker_after_a_publish_does_not_join_an_older_render),
     };
