@@ -145,6 +145,7 @@ static enum status make_wish(struct request *req, const struct upstream *upstrea
         .version = version,
         .file = npm_tarball_name(name, version, req->arena),
         .url = url_resolve(req->arena, document->url, listing->tarball),
+        .generation = document->generation,
         .size = -1,
         .file_kind = FILE_MAIN,
         .digest_kinds = DIGEST_SHA512 | DIGEST_SHA1,

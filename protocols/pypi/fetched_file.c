@@ -402,6 +402,7 @@ enum status fetched_file_open(struct request *req, const struct verdict_subject 
     if ((rc = find_sidecar(req, subject, listing.files, &sidecar)))
         return rc;
     wish = wish_for(req, subject->upstream, subject->name_norm, listing.files, sidecar.text);
+    wish.generation = document->generation;
     return whole_file_fetch(req, &wish, out);
 }
 
@@ -450,6 +451,7 @@ enum status fetched_file_respond(struct request *req, struct response *res,
         return fail(&req->error, STATUS_NOT_FOUND, "no-such-file", "there is no file %s here",
                     file);
     wish = wish_for(req, upstream, project, listing.files, sidecar.text);
+    wish.generation = document->generation;
     return is_sidecar ? respond_sidecar(req, res, &listing.files->file, &wish)
                       : respond(req, res, &wish);
 }

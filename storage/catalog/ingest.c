@@ -333,6 +333,21 @@ static enum status find_policy(struct transaction *tx, int64_t org_id, bool *is_
     return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
 }
 
+/* What a newer listing says of the file was looked at without knowing what is kept now. */
+static enum status is_listed_anew(struct transaction *tx, const struct ingest *ingest,
+                                  int64_t package_id, bool *out, struct error *err)
+{
+    static const char FIND[] = "SELECT generation FROM upstream_document WHERE package_id = ?1";
+    struct query *query = db_query(tx->db, FIND);
+    enum status rc;
+
+    db_bind_int(query, 1, package_id);
+    if (!(rc = db_next_row(query, err)))
+        *out = db_int(query, 0) != ingest->generation;
+    db_reset(query);
+    return rc == STATUS_NOT_FOUND ? STATUS_OK : rc;
+}
+
 static enum status keep_file(struct transaction *tx, struct ingest *ingest, struct error *err)
 {
     bool is_shown = ingest->changes_listing;
@@ -355,6 +370,8 @@ static enum status keep_file(struct transaction *tx, struct ingest *ingest, stru
     if (!rc && ingest->archive_facts)
         rc = tx_keep_archive_facts(tx, ingest->upstream->org_id, ingest->upstream->format,
                                    ingest->name_fold, ingest->file, ingest->archive_facts, err);
+    if (!rc && !is_shown && ingest->generation)
+        rc = is_listed_anew(tx, ingest, package_id, &is_shown, err);
     if (!rc && !is_shown && ingest->changes_verdicts)
         rc = find_policy(tx, ingest->upstream->org_id, &is_shown, err);
     if (rc)

@@ -58,6 +58,7 @@ struct ingest {
     enum file_kind file_kind;
     bool changes_listing; /* what listings show of it has become known with it */
     bool changes_verdicts; /* or would, where a policy looks at it */
+    int64_t generation;    /* of the document that named the file; 0: none did */
     bool with_previous; /* kept only where the ingest before it was: a sidecar */
     struct first_asker asker;
 

@@ -358,6 +358,7 @@ static void keep(struct mirror_file *file)
         .archive_facts = file->archive_facts,
         .changes_listing = file->wish.changes_listing,
         .changes_verdicts = file->changes_verdicts,
+        .generation = (int64_t)file->wish.generation,
     };
     if (file->sidecar) {
         ingest[1] = ingest[0];

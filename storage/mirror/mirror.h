@@ -109,6 +109,7 @@ struct mirror_wish {
     const char *meta;         /* of the file row */
     enum file_kind file_kind;
     bool changes_listing;     /* the listing lacks what is known once the file is here */
+    uint64_t generation;      /* of the document that names it; 0: none does */
     bool any_host;            /* Python: any https host that the page names, since it gave a digest */
     unsigned digest_kinds;    /* to be computed besides: what listings will show */
     /* Looks into the whole archive before the last piece leaves; NULL: nothing is looked at. */
