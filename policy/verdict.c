@@ -191,6 +191,15 @@ static void write_ascii(const char *text, struct strbuf *out)
             strbuf_char(out, '?');
 }
 
+void verdict_rules(const struct verdict *verdict, struct strbuf *out)
+{
+    for (size_t i = 0; i < verdict->standing_count; i++) {
+        if (i)
+            strbuf_char(out, ' ');
+        strbuf_text(out, verdict->findings[i].rule);
+    }
+}
+
 void verdict_sentence(const struct verdict *verdict, struct strbuf *out)
 {
     struct strbuf sentence;

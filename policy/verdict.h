@@ -57,6 +57,8 @@ void verdict_take(const struct policy *policy, const char *repository, const str
 bool verdict_lets_through(const struct verdict *verdict);
 const char *verdict_word(enum verdict_action action); /* "allow", "hold", "deny" */
 
+/* Adds the names of the rules that stand, with blanks between. */
+void verdict_rules(const struct verdict *verdict, struct strbuf *out);
 /* Adds one sentence for a person, in printable ASCII, at most 160 bytes long: 'held by "cooldown"
  * until 2026-12-02: New releases wait seven days'. Nothing for ALLOW. */
 void verdict_sentence(const struct verdict *verdict, struct strbuf *out);

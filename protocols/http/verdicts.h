@@ -9,11 +9,9 @@
 #include "protocols/http/request.h"
 #include "storage/catalog/upstream.h"
 
+struct arena;
 struct home;
 struct mirror_document;
-struct mirror_file;
-struct mirror_wish;
-struct response;
 
 /* Facts of the files that a listing names, in any order. Texts live in the arena. */
 struct facts_list {
@@ -99,24 +97,16 @@ enum status policy_is_about(struct request *req, const struct verdict_subject *s
 enum status package_verdicts_get(struct request *req, const struct verdict_subject *subject,
                                  const struct read_document *known, struct package_verdicts *out,
                                  struct error *err);
+/* What a verdict says of a file. facts must live as long; the texts are the arena's. */
+struct file_verdict file_verdict_of(const struct facts *facts, enum fact has_new_scripts,
+                                    const struct verdict *verdict, struct arena *arena);
 /* What was known of the file when the verdict was taken. */
 struct facts file_verdict_facts(const struct file_verdict *verdict);
 /* NULL where there is no such file. */
 const struct file_verdict *package_verdicts_find(const struct package_verdicts *verdicts,
                                                  const char *file);
 
-/* For routes that give bytes: STATUS_FORBIDDEN "held" or "denied", with the sentence and the
- * command to ask with, where the file is blocked. An upstream's file is known to be listed or kept; of
- * what is published here one that is not known is STATUS_NOT_FOUND, for it came this very moment.
- * Counted as asked for, under its verdict. beside: facts, in their stored form, of what came from
- * beside the file for this request, and may not be in rows yet; NULL: none. */
-enum status verdict_check_file(struct request *req, const struct verdict_subject *subject,
-                               const char *file, const char *beside);
-/* For a file that is on its way in: takes the verdict again once its archive has been read, at once
- * or before its last piece leaves. The file is to be closed by the caller where this fails. */
-enum status verdict_guard_arriving(struct request *req, struct response *res,
-                                   const struct verdict_format *how, const struct mirror_wish *wish,
-                                   struct mirror_file *file);
-/* The same sentence for a version that is blocked. */
+/* STATUS_FORBIDDEN "held" or "denied" for a version that is blocked, with the sentence and the command
+ * to ask with. */
 enum status verdict_refuse(struct error *err, enum format format, const char *name,
                            const struct file_verdict *verdict);

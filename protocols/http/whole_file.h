@@ -3,6 +3,9 @@
 #pragma once
 #include "protocols/http/verdicts.h"
 
+struct mirror_file;
+struct mirror_wish;
+
 struct whole_file {
     int fd; /* -1: none */
     int64_t size;

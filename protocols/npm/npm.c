@@ -1,4 +1,5 @@
 /* The npm registry, as npm, pnpm, Yarn, bun and deno speak it. */
+#include "protocols/http/file_verdict.h"
 #include "protocols/http/package_document.h"
 #include "protocols/http/response.h"
 #include "protocols/http/route.h"

@@ -1,4 +1,5 @@
 #include "config/clock.h"
+#include "protocols/http/file_verdict.h"
 #include "protocols/http/package_document.h"
 #include "protocols/http/whole_file.h"
 #include "protocols/npm/member.h"

@@ -1,6 +1,7 @@
 #include "protocols/pypi/fetched_file.h"
 
 #include "config/log.h"
+#include "protocols/http/file_verdict.h"
 #include "protocols/http/package_document.h"
 #include "protocols/http/response.h"
 #include "protocols/http/whole_file.h"

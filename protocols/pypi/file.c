@@ -1,3 +1,4 @@
+#include "protocols/http/file_verdict.h"
 #include "protocols/http/package_document.h"
 #include "protocols/http/response.h"
 #include "protocols/pypi/fetched_file.h"

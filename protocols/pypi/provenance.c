@@ -1,5 +1,6 @@
 #include "protocols/pypi/provenance.h"
 
+#include "protocols/http/file_verdict.h"
 #include "protocols/http/package_document.h"
 #include "protocols/http/response.h"
 #include "protocols/pypi/listing.h"

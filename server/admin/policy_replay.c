@@ -147,8 +147,7 @@ static const char *rules_of(const struct verdict *verdict, struct arena *arena)
     struct strbuf rules;
 
     strbuf_init(&rules, arena, 64 << 10);
-    for (size_t i = 0; i < verdict->standing_count; i++)
-        strbuf_format(&rules, "%s%s", i ? " " : "", verdict->findings[i].rule);
+    verdict_rules(verdict, &rules);
     return verdict->standing_count ? rules.data : "";
 }
 
