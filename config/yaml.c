@@ -99,6 +99,23 @@ void yaml_cursor_close(struct yaml_cursor *cursor)
     free(cursor);
 }
 
+/* Bytes that are no text stumble libyaml's reader, which knows their offset alone, and runs ahead of the marks. */
+static yaml_mark_t stumbled_at(const struct yaml_cursor *cursor)
+{
+    const yaml_parser_t *parser = &cursor->parser;
+    yaml_mark_t mark = {0};
+
+    if (parser->error != YAML_READER_ERROR)
+        return parser->problem_mark;
+    for (size_t i = 0; i < parser->problem_offset && i < cursor->length; i++) {
+        if (cursor->text[i] == '\n')
+            mark = (yaml_mark_t){.line = mark.line + 1};
+        else
+            mark.column += ((unsigned char)cursor->text[i] & 0xc0) != 0x80; /* a character's first byte */
+    }
+    return mark;
+}
+
 /* What one text can mean twice, or two things at once, is not for strict readers. */
 static enum status check_plain(struct yaml_cursor *cursor, struct error *err)
 {
@@ -131,9 +148,12 @@ static enum status look(struct yaml_cursor *cursor, struct error *err)
     if (cursor->has_event)
         yaml_event_delete(&cursor->event);
     cursor->has_event = cursor->is_taken = false;
-    if (!yaml_parser_parse(&cursor->parser, &cursor->event))
-        return fail_at_mark(cursor, &cursor->parser.problem_mark, err, "%s",
+    if (!yaml_parser_parse(&cursor->parser, &cursor->event)) {
+        yaml_mark_t mark = stumbled_at(cursor);
+
+        return fail_at_mark(cursor, &mark, err, "%s",
                             cursor->parser.problem ? cursor->parser.problem : "is no YAML");
+    }
     cursor->has_event = true;
     return cursor->is_strict ? check_plain(cursor, err) : STATUS_OK;
 }

@@ -103,6 +103,7 @@ static const struct {
     {"mode: \"\xff\"\n", "p.yaml:"},
     {"mode: enforced\n", "p.yaml:1:7: mode is one of enforce, audit, not 'enforced'"},
     {"mode:\n", "p.yaml:1"},
+    {"# gr\u00fcn\n\nmode: \xff\n", "p.yaml:3:7: invalid leading UTF-8 octet"},
     {"mode: {a: b}\n", "p.yaml:1:7: expected a text, found a mapping"},
     {"mode: audit\nmode: audit\n", "p.yaml:2:1: mode is given twice"},
     {"mood: audit\n", "p.yaml:1:1: unknown key 'mood'; here may stand mode, default, rules"},

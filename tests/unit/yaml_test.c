@@ -99,6 +99,7 @@ static void what_is_not_there_is_told(void **state)
         {"a: \"x\\0\"\n",      "f:1: a text has a control character"                },
         {"a: 1\n  b: 2\n",     "f:2: mapping values are not allowed in this context"},
         {"a: \xff\n",          "f:1: invalid leading UTF-8 octet"                   },
+        {"a: 1\n\nb: \xff\n",  "f:3: invalid leading UTF-8 octet"                   },
     };
 
     (void)state;
