@@ -106,8 +106,8 @@ static const char *reason_phrase(struct request *req, const char *code, const ch
     for (char *at = reason; *at; at++)
         if (*at < ' ' || *at > '~')
             *at = '?';
-    if (strlen(reason) > REASON_MAX)
-        reason[REASON_MAX] = '\0';
+    if (strlen(reason) > REASON_MAX) /* a command that lost its end does not look whole */
+        memcpy(reason + REASON_MAX - 3, "...", 4);
     return reason;
 }
 

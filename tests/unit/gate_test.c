@@ -511,6 +511,7 @@ static void a_reason_fits_a_status_line(void **state)
     ask(&made, NOBODY, METHOD_GET, target);
     assert_int_equal(made.res.code, 404);
     assert_int_equal(strlen(made.res.reason), 160);
+    assert_string_equal(made.res.reason + 157, "...");
 }
 
 /* The publisher's limit is 10 bytes; the body is looked at only behind the gate. */
