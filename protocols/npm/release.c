@@ -103,9 +103,9 @@ static const char *person(struct npm_value value, struct arena *arena)
 
     if (!value.text || *value.text != '{')
         return npm_value_text(value, arena);
-    if (name && email)
+    if (name && *name && email && *email)
         return arena_format(arena, "%s <%s>", name, email);
-    return name ? name : email;
+    return name && *name ? name : email;
 }
 
 /* Each element of an array: people, or names. */
@@ -131,7 +131,7 @@ static void add_person(struct release *release, const char *kind, struct npm_val
 {
     const char *who = person(value, release->arena);
 
-    if (who)
+    if (who && *who)
         release_add(release, RELEASE_PEOPLE, kind, who, "");
 }
 

@@ -141,6 +141,7 @@ static void print_versions(const struct command_call *call, const struct json *i
 static int print_explained(const struct command_call *call, const char *org, const struct json *answer)
 {
     const struct json *items = json_get(answer, "items"), *version = json_get(answer, "version");
+    const char *upstream = text_of(answer, "upstream");
 
     if (call->json)
         return output_done(call, answer, "%s", "");
@@ -148,9 +149,10 @@ static int print_explained(const struct command_call *call, const char *org, con
         printf("%s.\n", output_cell(call, json_get(answer, "says")));
         return EXIT_DONE;
     }
-    printf("%s%s%s for %s/%s, from the upstream %s, by revision %" PRId64 " of the policy\n",
+    printf("%s%s%s for %s/%s, %s%s, by revision %" PRId64 " of the policy\n",
            output_cell(call, json_get(answer, "package")), version ? "@" : "", version ? json_text(version) : "", org,
-           text_of(answer, "repository"), text_of(answer, "upstream"), json_int(json_get(answer, "revision"), 0));
+           text_of(answer, "repository"), *upstream ? "from the upstream " : "published here", upstream,
+           json_int(json_get(answer, "revision"), 0));
     if (!version)
         print_versions(call, items);
     for (size_t i = 0; version && i < json_count(items); i++)

@@ -175,6 +175,15 @@ def test_ask_for_it_and_get_it_until_that_ends(shelf):
         assert shelf.get(path).status == 403
 
 
+def test_the_commands_tell_that_it_is_published_here(shelf, packhouse):
+    told = packhouse("policy", "explain", "npm:ours@1.1.0", "--repo", "acme/main").stdout
+    assert told.startswith("npm:ours@1.1.0 for acme/main, published here, by revision 1 of the policy\n"), told
+    Caller(shelf)("POST", "/orgs/{org}/requests", {"purl": "npm:ours@1.1.0", "repository": "main", "reason": "r"}, 201,
+                  org="acme")
+    told = packhouse("request", "show", "1", "--org", "acme").stdout
+    assert "  + postinstall: node -e 0 (runs when it is installed)\n" in told and "<>" not in told, told
+
+
 def test_what_no_rule_is_about_is_not_held(shelf):
     ask, place = Caller(shelf), {"org": "acme"}
     publish(shelf, "free")
