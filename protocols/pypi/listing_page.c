@@ -109,7 +109,7 @@ void page_quarantine(struct request *req, const struct package_verdicts *verdict
                      const char *project, struct page_head *head)
 {
     head->status = "quarantined";
-    head->status_reason = arena_format(req->arena, "%s; ask: packhouse request create pypi:%s",
+    head->status_reason = arena_format(req->arena, "%s; ask: packhouse request create pypi:%s@VERSION",
                                        newest_sentence(verdicts), project);
 }
 

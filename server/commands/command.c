@@ -170,9 +170,11 @@ static enum status take_arguments(struct command_call *call, int argc, const cha
 
     for (const char *at = form; *at; at += strcspn(at, " "), at += strspn(at, " ")) {
         size_t length = strcspn(at, " ");
+        size_t bracket = *at == '[';
+        bool has_more = length > 4 && !strncmp(at + length - 3 - bracket, "...", 3);
 
-        least += *at != '[';
-        most = length > 3 && !strncmp(at + length - 3, "...", 3) ? COMMAND_ARGUMENTS_MAX : most + 1;
+        least += !bracket;
+        most = has_more ? COMMAND_ARGUMENTS_MAX : most + 1;
     }
     for (int i = 1; i < argc; i++) {
         if (may_be_flag && !strcmp(argv[i], "--")) {

@@ -99,8 +99,8 @@ static int tell(const struct command_call *call, const struct wishes *wishes)
                "packhouse request list\n",
                wishes->asked, wishes->joined, wishes->not_held);
     else
-        printf("%s for. Whoever approves sees it with: packhouse request list\n",
-               wishes->asked ? "Asked" : "It was asked for already; you now ask, too. Asked");
+        printf("%s Whoever approves sees it with: packhouse request list\n",
+               wishes->asked ? "Asked for." : "It was asked for already; your reason now stands with it.");
     return EXIT_DONE;
 }
 

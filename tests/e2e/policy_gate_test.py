@@ -145,6 +145,7 @@ def test_a_project_of_which_all_is_held_is_quarantined(gated, pip):
     shown = page(gated, "allnew")
     assert shown["files"] == [] and shown["project-status"]["status"] == "quarantined"
     assert "cooldown" in shown["project-status"]["reason"]
+    assert shown["project-status"]["reason"].endswith("ask: packhouse request create pypi:allnew@VERSION")
     with pytest.raises(pip.Failure):
         pip.install("allnew")
 

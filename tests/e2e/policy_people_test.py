@@ -240,6 +240,14 @@ def test_versions_that_the_same_rules_hold_until_the_same_time_are_one_line(held
     assert len(people["bob"].shown("hold", "list")["items"]) == 5
 
 
+def test_several_versions_are_asked_for_at_once(held, people):
+    ann = people["ann"]
+    done = ann("request", "create", "npm:left-pad@1.3.1", "npm:left-pad@1.3.2", "--reason", "r")
+    assert done.returncode == DONE and done.stdout.startswith("2 asked for, 0 more"), done
+    again = ann("request", "create", "npm:left-pad@1.3.1", "--reason", "r")
+    assert again.stdout.startswith("It was asked for already; your reason now stands with it. Whoever"), again
+
+
 def test_an_approval_of_a_range_decides_what_it_covers(held, people):
     ann, bob = people["ann"], people["bob"]
     for version in ("1.3.1", "1.3.2"):
