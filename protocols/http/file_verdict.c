@@ -114,6 +114,7 @@ enum status verdict_check_file(struct request *req, const struct verdict_subject
     enum finding_of_file found;
     enum status rc = need_verdict(req, subject, file, &verdict, &found);
 
+    req->is_judged = found != FILE_NOT_ASKED;
     if (rc || found != FILE_FOUND || (beside && (rc = add_beside(req, beside, &verdict))))
         return rc;
     return judge_file(req, subject, verdict);

@@ -73,6 +73,9 @@ struct request {
     const struct principal *principal;
     const struct repository *repository;
 
+    /* Policy was asked whether the bytes may go out, and may say otherwise tomorrow. */
+    bool is_judged;
+
     struct error error; /* where handlers put their failure */
     /* What the failure's body says beyond the usual, as JSON members with texts: "existing_sha256".
      */

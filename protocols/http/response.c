@@ -195,9 +195,9 @@ static bool conditions_end_it(struct request *req, struct response *res, const c
 }
 
 /* Hosted things may be stored by shared caches only where anybody may read them. */
-static const char *visibility(const struct request *req)
+static bool is_public(const struct request *req)
 {
-    return req->repository && req->repository->anonymous_read ? "public" : "private";
+    return req->repository && req->repository->anonymous_read;
 }
 
 /* A file on its way in may be known by another digest only, until it is whole. */
@@ -215,6 +215,14 @@ static void default_etag(struct request *req, struct response *res, const struct
     response_header_format(req, res, "ETag", "\"%s:%s\"", by_sha512 ? "sha512" : "sha256", hex);
 }
 
+/* A file never changes, but a cache that many share must not give what policy holds by then. */
+static const char *file_caching(const struct request *req)
+{
+    if (!is_public(req))
+        return "private, max-age=31536000, immutable";
+    return req->is_judged ? "public, no-cache" : "public, max-age=31536000, immutable";
+}
+
 /* All but where the bytes are. *range is empty where none are to be sent. */
 static enum status begin_file(struct request *req, struct response *res,
                               const struct stored_file *file, const char *content_type,
@@ -228,8 +236,7 @@ static enum status begin_file(struct request *req, struct response *res,
     default_etag(req, res, &file->digests);
     etag = find_header(res, "ETag");
     if (!find_header(res, "Cache-Control"))
-        response_header_format(req, res, "Cache-Control", "%s, max-age=31536000, immutable",
-                               visibility(req));
+        response_header(req, res, "Cache-Control", file_caching(req));
     response_header(req, res, "Accept-Ranges", "bytes");
     if (conditions_end_it(req, res, etag->value, file->created_us, &rc))
         return rc;
@@ -342,7 +349,8 @@ enum status respond_document(struct request *req, struct response *res,
     response_header(req, res, "ETag", etag);
     default_header(req, res, "Vary", "Accept, Accept-Encoding, Authorization");
     if (!find_header(res, "Cache-Control"))
-        response_header_format(req, res, "Cache-Control", "%s, no-cache", visibility(req));
+        response_header(req, res, "Cache-Control",
+                        is_public(req) ? "public, no-cache" : "private, no-cache");
     if (conditions_end_it(req, res, etag, document->modified_us, &rc))
         return rc;
 

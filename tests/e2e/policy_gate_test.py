@@ -235,6 +235,18 @@ def test_every_spelling_of_a_held_file_is_refused_where_it_would_give_bytes(serv
     assert seen == {200, 404}
 
 
+def test_shared_caches_ask_again_for_what_policy_may_hold_tomorrow(gated, packhouse):
+    packhouse("repo", "set", "acme/main", "--anonymous", "read")
+    places = [f"{gated.npm}/left-pad/-/left-pad-1.3.0.tgz", index_pages.files_of(gated, "leftpad")["leftpad-1.3.0-py3-none-any.whl"]["path"]]
+    for how in ("fetched", "kept"):
+        for place in places:
+            answer = gated.get(place, token=None)
+            assert answer.status == 200 and answer["Cache-Control"] == "public, no-cache", (how, answer)
+    packhouse("repo", "set", "acme/main", "--anonymous", "none")
+    for place in places:
+        assert gated.get(place)["Cache-Control"] == "private, max-age=31536000, immutable"
+
+
 @conformance("npm-168", "art-101")
 def test_a_version_that_matures_appears_by_itself(server, upstream):
     attach(server, "npm", upstream.npm_url)
