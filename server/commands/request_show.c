@@ -257,6 +257,7 @@ int request_show(struct command_call *call)
     char *path = request_path(call, "");
     struct error err = {0};
     int code = EXIT_DONE;
+    enum status rc;
 
     if (!path)
         return EXIT_USAGE;
@@ -269,11 +270,13 @@ int request_show(struct command_call *call)
         print_each(call, json_get(answer.json, "facts"), fact_lines);
         print_each(call, json_get(answer.json, "reasons"), reason_lines);
     }
-    if (get_diff(call, &diff, &err)) {
+    if ((rc = get_diff(call, &diff, &err))) {
         json_free(diff.json);
         diff.json = NULL;
     }
-    if (call->json)
+    if (rc == STATUS_INVALID) /* a wrong option, which nothing that is known makes up for */
+        code = command_fail(call, &err);
+    else if (call->json)
         print_document(answer.json, diff.json, &err);
     else if (diff.json)
         print_diff(call, diff.json);

@@ -10,6 +10,7 @@ import tarfile
 
 import pytest
 
+import clients
 import packages
 import shapes
 from patience import until
@@ -383,3 +384,5 @@ def test_the_command_shows_it(held, upstream, packhouse):
     shown = packhouse("request", "show", number, "--json", "--files", "1").json()
     assert shown["state"] == "open" and shown["diff"]["files"]["rest"] == 4
     assert "diff" not in packhouse("request", "show", number, "--json", "--no-diff").json()
+    with pytest.raises(clients.Failure, match="files: from 1 to 2000"):
+        packhouse("request", "show", number, "--files", "0")
