@@ -208,7 +208,7 @@ enum status yaml_peek(struct yaml_cursor *cursor, enum yaml_kind *kind, size_t *
 static enum status expect(struct yaml_cursor *cursor, enum yaml_kind expected, struct error *err)
 {
     static const char *const words[] = {"a text", "a list", "a mapping", "an alias"};
-    enum yaml_kind kind;
+    enum yaml_kind kind = expected;
     size_t line;
     enum status rc;
 

@@ -29,11 +29,16 @@ static void set_etag(struct request *req, struct response *res, const struct dig
     response_header_format(req, res, "ETag", "\"%.64s\"", hex);
 }
 
+static struct verdict_subject subject_of(const struct upstream *upstream, const char *name)
+{
+    return (struct verdict_subject){
+        .how = &npm_verdict_format, .upstream = upstream, .name = name, .name_norm = name};
+}
+
 static enum status check_verdict(struct request *req, const struct upstream *upstream,
                                  const char *name, const char *file)
 {
-    const struct verdict_subject subject = {
-        .how = &npm_verdict_format, .upstream = upstream, .name = name, .name_norm = name};
+    const struct verdict_subject subject = subject_of(upstream, name);
 
     return verdict_check_file(req, &subject, file, NULL);
 }
@@ -199,6 +204,18 @@ static enum status respond_wish(struct request *req, struct response *res,
     return respond_arriving_file(req, res, file, &arriving, TARBALL_TYPE);
 }
 
+/* While the packument is read: the check of the file finds them. */
+static enum status take_verdicts(struct request *req, const struct upstream *upstream,
+                                 const struct mirror_document *document,
+                                 const struct npm_upstream_packument *packument, const char *name)
+{
+    const struct verdict_subject subject = subject_of(upstream, name);
+    const struct read_document known = {document, packument};
+    struct package_verdicts verdicts;
+
+    return package_verdicts_get(req, &subject, &known, &verdicts, &req->error);
+}
+
 enum status npm_respond_listed_tarball(struct request *req, struct response *res,
                                        const struct upstream *upstream,
                                        const struct mirror_document *document, const char *name,
@@ -230,7 +247,8 @@ enum status npm_respond_listed_tarball(struct request *req, struct response *res
         if (rc != STATUS_NOT_FOUND)
             return rc;
     }
-    if ((rc = check_verdict(req, upstream, name,
+    if ((rc = take_verdicts(req, upstream, document, &packument, name)) ||
+        (rc = check_verdict(req, upstream, name,
                             npm_tarball_name(name, entry->key, req->arena))) ||
         (rc = mirror_read_document(document, &reader, &req->error)))
         return rc;

@@ -264,7 +264,7 @@ int policy_diff(struct command_call *call)
     const char *org, *text;
     struct error err = {0};
     struct strbuf body;
-    int64_t days;
+    int64_t days = 0;
     int code;
 
     if (read_days(call, &days, &err) || client_org(call, &org, &err))

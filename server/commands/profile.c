@@ -34,7 +34,7 @@ static enum status folder(struct arena *arena, char **out, struct error *err)
 
 enum status profile_path(const char *name, struct arena *arena, char **out, struct error *err)
 {
-    char *place;
+    char *place = NULL;
     enum status rc;
 
     if (!name_is_valid(name))

@@ -425,7 +425,7 @@ static enum status restore_version(struct transaction *tx, void *argument, struc
     struct removal *removal = argument;
     struct arena *arena = arena_new();
     struct subject subject = {0};
-    int64_t state_was;
+    int64_t state_was = 0;
     enum status rc;
 
     removal->versions = 1;
