@@ -197,17 +197,16 @@ static void a_document_outlives_its_upstream_for_a_while(void **state)
 static void who_hangs_is_waited_for_once(void **state)
 {
     enum { LEVELS = 20, TRIES_MAX = 8 };
+    char names[LEVELS][32]; /* which the upstream may still be sending */
     struct house house;
     int asked;
 
     (void)state;
     open_house(&house);
     for (int level = 0; level < LEVELS; level++) {
-        char name[32];
-
-        snprintf(name, sizeof name, "level%d", level);
-        say(&house, 200, "", name);
-        must_have(&house, name, name);
+        snprintf(names[level], sizeof names[level], "level%d", level);
+        say(&house, 200, "", names[level]);
+        must_have(&house, names[level], names[level]);
     }
     say(&house, 500, "", "");
     house.first_byte_timeout_ms = 300;
@@ -217,10 +216,10 @@ static void who_hangs_is_waited_for_once(void **state)
     asked = requests(&house);
     for (int level = 0; level < LEVELS; level++) {
         bool is_stale = false;
-        char name[32], text[64];
+        const char *name = names[level];
         struct error err;
+        char text[64];
 
-        snprintf(name, sizeof name, "level%d", level);
         assert_int_equal(ask(&house, name, text, sizeof text, NULL, &is_stale, &err), STATUS_OK);
         assert_string_equal(text, name);
         assert_true(is_stale);
