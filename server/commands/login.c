@@ -30,8 +30,10 @@ static bool read_unseen(const struct termios *before, char line[TOKEN_MAX])
     tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
     fputc('\n', stderr);
     line[got > 0 ? got : 0] = '\0';
-    if (interrupt && strchr(line, interrupt))
+    if (interrupt && strchr(line, interrupt)) {
         raise(SIGINT);
+        return false; /* where whoever started this ignores it */
+    }
     return got > 0;
 }
 

@@ -155,7 +155,6 @@ static int tell_set(const struct command_call *call, const struct wanted_policy 
                     const struct json *answer)
 {
     int64_t revision = json_int(json_get(answer, "revision"), 0);
-
     const char *does = wanted->is_audit ? "is in audit mode: from now on it records what it would hold, and holds nothing"
                                         : "holds from now on";
 

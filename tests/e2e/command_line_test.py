@@ -245,17 +245,20 @@ def test_a_token_that_is_typed_is_not_shown(new_api, tmp_path):
     assert b"pkhp_unseen" not in shown
 
 
-def test_an_interrupted_login_leaves_the_terminal_as_it_was(tmp_path):
-    """What is typed is seen again, though the program ended by a signal."""
+@pytest.mark.parametrize("handler, ending", [(signal.SIG_DFL, -signal.SIGINT), (signal.SIG_IGN, USAGE)],
+                         ids=["heard", "ignored"])
+def test_an_interrupted_login_leaves_the_terminal_as_it_was(tmp_path, handler, ending):
+    """What is typed is seen again, though the program ended by a signal; and half a token is none."""
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)
     with subprocess.Popen([binary(), "login", "--url", "http://127.0.0.1:9"], stdin=theirs, stdout=theirs, stderr=theirs,
-                          env={"HOME": str(tmp_path)}, start_new_session=True) as done:
+                          env={"HOME": str(tmp_path)}, start_new_session=True,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, handler)) as done:
         shown = b""
         while b"Token" not in shown:
             shown += os.read(ours, 1000)
         os.write(ours, b"pkhp_half\x03")
-        assert done.wait(PATIENCE) == -signal.SIGINT
+        assert done.wait(PATIENCE) == ending
     assert termios.tcgetattr(theirs) == before
     os.close(theirs)
     os.close(ours)

@@ -146,7 +146,7 @@ def test_the_first_start_adds_what_npm_and_pip_ask(run, tmp_path):
     first = run("--port", free_port(), PATH=path)
     assert "acme/main now looks at http://127.0.0.1:9/npm for npm packages" in first.text
     assert "packhouse upstream add pypi --url URL" in first.text and "secret" not in first.text
-    assert "Revision 1 of the policy of acme holds" in first.text
+    assert "Revision 1 of the policy of acme is in audit mode" in first.text
     home = tmp_path / "home"
     home.mkdir()
     type_in(first.lines("Everything else")[0], ROOT, home)
