@@ -14,40 +14,6 @@
 
 enum { LARGE = 3 << 20, HUGE_SIZE = 66 << 20, HELD_BACK = 256 * 1024 };
 
-static struct mirror_wish wish_for(struct house *house, const char *body, size_t length)
-{
-    static char url[128];
-    struct mirror_wish wish = {
-        .upstream = &house->upstream,
-        .name = "pkg",
-        .name_norm = "pkg",
-        .version = "1.0.0",
-        .file = "pkg-1.0.0.tgz",
-        .sort_key = "1",
-        .sort_key_length = 1,
-        .url = url,
-        .size = -1,
-        .expected.kinds = DIGEST_SHA256,
-    };
-
-    snprintf(url, sizeof url, "%s/pkg-1.0.0.tgz", house->server.url);
-    digest_sha256(body, length, wish.expected.sha256);
-    return wish;
-}
-
-static enum status get(struct house *house, const struct mirror_wish *wish, char *code)
-{
-    struct mirror_file *file;
-    struct error err = {0};
-    enum status rc = mirror_get_file(house->mirror, wish, &file, &err);
-
-    if (!rc)
-        mirror_file_close(file);
-    if (code)
-        snprintf(code, sizeof err.code, "%s", err.code);
-    return rc;
-}
-
 /* Reads all of it as a client would; how far it came is in *got. */
 static enum status read_all(struct mirror_file *file, char *out, int64_t *got)
 {
@@ -143,11 +109,11 @@ static void a_file_is_verified_and_kept(void **state)
     assert_memory_equal(text, "tarball", 7);
     mirror_file_close(file);
     wait_until_stored(&house, wish.file);
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK);
     restart(&house);
     assert_int_equal(find_stored(&house, wish.file, &stored), STATUS_OK);
     assert_string_equal(stored.version, "1.0.0");
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK);
     assert_int_equal(requests(&house), 1);
     close_house(&house);
 }
@@ -255,16 +221,16 @@ static void other_bytes_than_listed_never_leave(void **state)
     open_house(&house);
     say(&house, 200, "", "forgery");
     wish = wish_for(&house, "tarball", 7);
-    assert_int_equal(get(&house, &wish, code), STATUS_BAD_UPSTREAM);
+    assert_int_equal(get_file(&house, &wish, code), STATUS_BAD_UPSTREAM);
     assert_string_equal(code, "bytes-wrong");
     assert_int_equal(requests(&house), 2); /* a cache in between may have had it wrong, once */
-    assert_int_equal(get(&house, &wish, NULL), STATUS_BAD_UPSTREAM);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_BAD_UPSTREAM);
     assert_int_equal(requests(&house), 2);
     wait_until_reported(&house, "upstream.bytes-wrong");
     assert_int_equal(find_stored(&house, wish.file, &stored), STATUS_NOT_FOUND);
     say(&house, 200, "", "tarball");
     clock_shift_us(2 * MINUTE);
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK);
     close_house(&house);
     clock_shift_us(0);
 }
@@ -332,7 +298,7 @@ static void a_client_that_leaves_stops_nothing_small(void **state)
     say_bytes(&house, 200, "", body, LARGE);
     house.hold_at = 1000;
     wish = wish_for(&house, body, LARGE);
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK);
     let_go(&house);
     wait_until_stored(&house, wish.file);
     assert_int_equal(requests(&house), 1);
@@ -359,7 +325,7 @@ static void what_nobody_waits_for_is_given_up_when_huge(void **state)
     say_bytes(&house, 200, "", body, HUGE_SIZE);
     house.hold_at = 1 << 20;
     wish = wish_for(&house, body, HUGE_SIZE);
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK);
     let_go(&house);
     while (!errors) {
         if (clock_monotonic_ms() > end_ms)
@@ -368,7 +334,7 @@ static void what_nobody_waits_for_is_given_up_when_huge(void **state)
         mirror_visit_stats(house.mirror, house.upstream.id, count_errors, &errors);
     }
     assert_int_equal(find_stored(&house, wish.file, &stored), STATUS_NOT_FOUND);
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK); /* once more from the start */
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK); /* once more from the start */
     assert_int_equal(requests(&house), 2);
     close_house(&house);
     free(body);
@@ -399,7 +365,7 @@ static void a_stop_in_the_middle_keeps_nothing_half(void **state)
     fixture_open(&house.fixture);
     start_mirror(&house);
     assert_int_equal(find_stored(&house, wish.file, &stored), STATUS_NOT_FOUND);
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK);
     wait_until_stored(&house, wish.file);
     close_house(&house);
     free(body);
@@ -419,10 +385,10 @@ static void what_the_upstream_lost_is_not_found(void **state)
     wish = wish_for(&house, "tarball", 7);
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
         say(&house, rows[row].code, "", "why");
-        assert_int_equal(get(&house, &wish, NULL), rows[row].rc);
+        assert_int_equal(get_file(&house, &wish, NULL), rows[row].rc);
     }
     wish.url = "http://other.example/pkg-1.0.0.tgz";
-    assert_int_equal(get(&house, &wish, NULL), STATUS_BAD_UPSTREAM);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_BAD_UPSTREAM);
     close_house(&house);
 }
 
@@ -440,75 +406,6 @@ static void sql(struct house *house, const char *text)
 }
 
 /* Evicted, and fetched again under a listing that changed. */
-static bool hangs_up(struct exchange *exchange)
-{
-    (void)exchange;
-    return false;
-}
-
-static enum status get_document(struct house *house, const char *name)
-{
-    const struct mirror_document *document;
-    struct error err;
-    enum status rc = mirror_get_document(house->mirror, &house->upstream, name, name, &document, &err);
-
-    if (!rc)
-        mirror_release_document(document);
-    return rc;
-}
-
-static void a_file_host_that_fails_is_no_failure_of_its_upstream(void **state)
-{
-    const char *hosts[] = {"127.0.0.1", NULL};
-    enum status rc = STATUS_OK;
-    struct upstream_server files;
-    struct house house;
-
-    (void)state;
-    open_house(&house);
-    say(&house, 200, "", "pkg one");
-    upstream_start(&files, hangs_up, NULL);
-    house.upstream.file_hosts = hosts;
-    for (int row = 0; row < 50 && rc != STATUS_UPSTREAM_AWAY; row++) {
-        char name[32], url[128];
-        struct mirror_wish wish = wish_for(&house, "x", 1);
-
-        snprintf(name, sizeof name, "pkg-%d.tgz", row);
-        snprintf(url, sizeof url, "%s/%s", files.url, name);
-        wish.file = name;
-        wish.url = url;
-        rc = get(&house, &wish, NULL);
-        assert_int_not_equal(rc, STATUS_OK);
-    }
-    assert_int_equal(rc, STATUS_UPSTREAM_AWAY); /* it is left alone by now, and the other is not */
-    assert_int_equal(get_document(&house, "pkg"), STATUS_OK);
-    upstream_stop(&files);
-    close_house(&house);
-}
-
-static void who_waits_for_a_file_does_not_wait_for_each_try(void **state)
-{
-    struct mirror_wish wish;
-    enum status rc = STATUS_OK;
-    struct house house;
-
-    (void)state;
-    open_house(&house); /* whose answers may take a minute to begin */
-    say(&house, 0, "", "");
-    for (int row = 0; row < 50 && rc != STATUS_UPSTREAM_AWAY; row++)
-        rc = get_document(&house, "absent");
-    assert_int_equal(rc, STATUS_UPSTREAM_AWAY);
-    say(&house, 200, "", "bytes");
-    wish = wish_for(&house, "bytes", 5);
-    hold(&house, &house.holds, true);
-    clock_shift_us(5 * MINUTE); /* it may be tried again */
-    assert_int_equal(get(&house, &wish, NULL), STATUS_UPSTREAM_AWAY);
-    hold(&house, &house.holds, false);
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK); /* of the same try */
-    close_house(&house);
-    clock_shift_us(0);
-}
-
 static void the_first_bytes_count_for_ever(void **state)
 {
     struct mirror_wish wish;
@@ -520,7 +417,7 @@ static void the_first_bytes_count_for_ever(void **state)
     open_house(&house);
     say(&house, 200, "", "tarball");
     wish = wish_for(&house, "tarball", 7);
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK);
     wait_until_stored(&house, wish.file);
     assert_int_equal(catalog_find_pin(house.fixture.catalog, house.upstream.org_id, FORMAT_NPM, "pkg", wish.file,
                                       &pin, &err), STATUS_OK);
@@ -528,13 +425,13 @@ static void the_first_bytes_count_for_ever(void **state)
     sql(&house, "UPDATE file SET state = 2, blob_id = NULL");
     restart(&house);
     wish = wish_for(&house, "forgery", 7);
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK); /* the upstream still has what was pinned */
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK); /* the upstream still has what was pinned */
     wait_until_reported(&house, "upstream.bytes-changed");
     wait_until_stored(&house, wish.file);
     sql(&house, "UPDATE file SET state = 2, blob_id = NULL");
     restart(&house);
     say(&house, 200, "", "forgery");
-    assert_int_equal(get(&house, &wish, NULL), STATUS_BAD_UPSTREAM);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_BAD_UPSTREAM);
     close_house(&house);
 }
 
@@ -549,7 +446,7 @@ static void what_was_removed_is_not_fetched(void **state)
     wish = wish_for(&house, "tarball", 7);
     sql(&house, "INSERT INTO tombstone(org_id, format, name_fold, version, repository_id, reason, removed_us,"
                 " restore_us, by_account) SELECT id, 1, 'pkg', '1.0.0', 1, 'leak', 0, 0, 1 FROM org");
-    assert_int_equal(get(&house, &wish, NULL), STATUS_GONE);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_GONE);
     assert_int_equal(requests(&house), 0);
     close_house(&house);
 }
@@ -567,7 +464,7 @@ static void ours_by_now_is_not_kept(void **state)
     wish = wish_for(&house, "tarball", 7);
     fixture_must(catalog_set_owner(house.fixture.catalog, &house.fixture.actor, house.upstream.org_id, FORMAT_NPM,
                                    "pkg", NULL, "ours", &err), &err);
-    get(&house, &wish, NULL);
+    get_file(&house, &wish, NULL);
     restart(&house); /* whatever was to be kept has been */
     assert_int_equal(find_stored(&house, wish.file, &stored), STATUS_NOT_FOUND);
     close_house(&house);
@@ -600,13 +497,13 @@ static void an_inspected_file_brings_its_sidecar_or_nothing(void **state)
     wish.inspect = add_sidecar;
     wish.context = context;
     wish.context_size = sizeof context;
-    assert_int_equal(get(&house, &wish, NULL), STATUS_BAD_UPSTREAM);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_BAD_UPSTREAM);
     say(&house, 200, "", "tarball");
     wish = wish_for(&house, "tarball", 7);
     wish.inspect = add_sidecar;
     wish.context = context;
     wish.context_size = sizeof context;
-    assert_int_equal(get(&house, &wish, NULL), STATUS_OK);
+    assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK);
     wait_until_stored(&house, wish.file);
     assert_int_equal(find_stored(&house, "pkg-1.0.0.tgz.metadata", &stored), STATUS_OK);
     assert_int_equal(stored.kind, FILE_SIDECAR);
@@ -687,7 +584,7 @@ static void only_what_listings_show_has_them_rendered_again(void **state)
         wish.inspect = rows[row].inspect;
         wish.context = context;
         wish.context_size = sizeof context;
-        assert_int_equal(get(&house, &wish, NULL), STATUS_OK);
+        assert_int_equal(get_file(&house, &wish, NULL), STATUS_OK);
         wait_until_stored(&house, wish.file);
         close_house(&house);
         if ((shown.changes > 0) != rows[row].changes)
@@ -708,8 +605,6 @@ int main(void)
         cmocka_unit_test(what_nobody_waits_for_is_given_up_when_huge),
         cmocka_unit_test(a_stop_in_the_middle_keeps_nothing_half),
         cmocka_unit_test(what_the_upstream_lost_is_not_found),
-        cmocka_unit_test(a_file_host_that_fails_is_no_failure_of_its_upstream),
-        cmocka_unit_test(who_waits_for_a_file_does_not_wait_for_each_try),
         cmocka_unit_test(the_first_bytes_count_for_ever),
         cmocka_unit_test(what_was_removed_is_not_fetched),
         cmocka_unit_test(ours_by_now_is_not_kept),

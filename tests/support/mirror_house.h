@@ -194,3 +194,49 @@ static inline int requests(struct house *house)
 {
     return atomic_load(&house->server.requests);
 }
+
+/* One file of the package pkg, with these bytes, at the server of the house. */
+static inline struct mirror_wish wish_for(struct house *house, const char *body, size_t length)
+{
+    static char url[128];
+    struct mirror_wish wish = {
+        .upstream = &house->upstream,
+        .name = "pkg",
+        .name_norm = "pkg",
+        .version = "1.0.0",
+        .file = "pkg-1.0.0.tgz",
+        .sort_key = "1",
+        .sort_key_length = 1,
+        .url = url,
+        .size = -1,
+        .expected.kinds = DIGEST_SHA256,
+    };
+
+    snprintf(url, sizeof url, "%s/pkg-1.0.0.tgz", house->server.url);
+    digest_sha256(body, length, wish.expected.sha256);
+    return wish;
+}
+
+static inline enum status get_file(struct house *house, const struct mirror_wish *wish, char *code)
+{
+    struct mirror_file *file;
+    struct error err = {0};
+    enum status rc = mirror_get_file(house->mirror, wish, &file, &err);
+
+    if (!rc)
+        mirror_file_close(file);
+    if (code)
+        snprintf(code, sizeof err.code, "%s", err.code);
+    return rc;
+}
+
+static inline enum status get_document(struct house *house, const char *name)
+{
+    const struct mirror_document *document;
+    struct error err;
+    enum status rc = mirror_get_document(house->mirror, &house->upstream, name, name, &document, &err);
+
+    if (!rc)
+        mirror_release_document(document);
+    return rc;
+}
